@@ -1,0 +1,247 @@
+"""The canonical entities: what every export is mapped to, column by column.
+
+The one source of column names, types and data classes; the canonical layout, the typed tables, the empty
+tables of missing sources and dbt's source definitions are derived from it. Rules on values are not here but
+in `expectations/`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+ColumnType = Literal["id", "text", "integer", "number", "boolean", "date", "timestamp"]
+DataClass = Literal["none", "direct_identifier", "quasi_identifier", "sensitive", "free_text"]
+
+SQL_TYPES: dict[ColumnType, str] = {
+    "id": "varchar",
+    "text": "varchar",
+    "integer": "bigint",
+    "number": "double",
+    "boolean": "boolean",
+    "date": "date",
+    "timestamp": "timestamp",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of an entity; `required` means that a file without it is refused."""
+
+    name: str
+    type: ColumnType
+    description: str
+    required: bool = False
+    data_class: DataClass = "none"
+
+
+@dataclass(frozen=True)
+class Entity:
+    """One kind of thing that exports speak of; `key` tells its rows apart within one file."""
+
+    name: str
+    grain: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...] = ()
+
+    @cached_property
+    def by_name(self) -> dict[str, Column]:
+        return {column.name: column for column in self.columns}
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns if column.required)
+
+
+def _id(name: str, description: str, required: bool = False) -> Column:
+    return Column(name, "id", description, required, "direct_identifier")
+
+
+# Attributes that people are sliced by; surveys, reviews and recognitions may carry them themselves.
+ATTRIBUTES = (
+    Column("department", "text", "Department."),
+    Column("division", "text", "Division."),
+    Column("location", "text", "Place of work."),
+    Column("country", "text", "Country of work."),
+    Column("job_level", "text", "Level of the job."),
+    Column("employment_type", "text", "Kind of employment (permanent, fixed_term, contractor, intern, ...)."),
+    Column("gender", "text", "Gender as recorded.", data_class="sensitive"),
+    Column("ethnicity", "text", "Ethnicity as recorded.", data_class="sensitive"),
+)
+
+_EMPLOYEES = Entity(
+    "employees",
+    "person × as-of date (snapshot), or person × effective date (history)",
+    (
+        Column("as_of", "date", "Day of the snapshot that the row belongs to."),
+        Column("effective_on", "date", "Day from which the row of a history holds."),
+        _id("employee_id", "The person, across jobs and stints.", required=True),
+        Column("hire_date", "date", "First day of the stint.", required=True),
+        Column("last_day", "date", "Last day employed; empty while employed."),
+        Column("status", "text", "Status as the export words it."),
+        Column("exit_type", "text", "voluntary, involuntary, other, or empty."),
+        Column("exit_reason", "text", "Reason as the export words it.", data_class="sensitive"),
+        Column("is_regretted", "boolean", "Whether the company regrets the exit."),
+        Column("is_primary", "boolean", "False for a job beside the main one."),
+        Column("original_hire_date", "date", "First hire ever, where the export knows it."),
+        Column("full_name", "text", "Name.", data_class="direct_identifier"),
+        Column("email", "text", "E-mail address.", data_class="direct_identifier"),
+        *ATTRIBUTES,
+        Column("job_title", "text", "Title of the job.", data_class="quasi_identifier"),
+        Column("fte", "number", "Full-time equivalent, 1 = full time."),
+        _id("manager_id", "The manager: id, e-mail address or name."),
+        Column("salary", "number", "Pay per year in `currency`.", data_class="sensitive"),
+        Column("currency", "text", "Currency of the pay."),
+        Column("pay_range_mid", "number", "Middle of the pay range.", data_class="sensitive"),
+        Column("birth_date", "date", "Day of birth.", data_class="quasi_identifier"),
+    ),
+    key=("employee_id", "as_of", "effective_on", "hire_date", "is_primary", "job_title"),
+)
+
+ENTITIES: dict[str, Entity] = {
+    entity.name: entity
+    for entity in (
+        _EMPLOYEES,
+        Entity(
+            "job_changes",
+            "person × date × change_type",
+            (
+                _id("employee_id", "The person.", required=True),
+                Column("effective_date", "date", "Day of the change.", required=True),
+                Column("change_type", "text", "promotion, transfer, pay, manager, ..."),
+                Column("old_value", "text", "Value before."),
+                Column("new_value", "text", "Value after."),
+            ),
+        ),
+        Entity(
+            "survey_invitations",
+            "person × survey",
+            (
+                _id("survey_id", "The survey.", required=True),
+                _id("employee_id", "The invited person."),
+                _id("respondent_id", "The invited person's code in the survey tool."),
+                Column("launched_on", "date", "Day of the launch."),
+                Column("closes_on", "date", "Last day for answers."),
+            ),
+        ),
+        Entity(
+            "survey_responses",
+            "respondent × item",
+            (
+                _id("survey_id", "The survey.", required=True),
+                _id("respondent_id", "Who answered, as the survey tool tells people apart.", required=True),
+                _id("item_id", "The item.", required=True),
+                Column("answer", "text", "The answer.", required=True, data_class="free_text"),
+                Column("responded_at", "timestamp", "When (UTC)."),
+                _id("employee_id", "The person, where the survey is confidential rather than anonymous."),
+                *ATTRIBUTES,
+            ),
+        ),
+        Entity(
+            "survey_items",
+            "item",
+            (
+                _id("item_id", "The item.", required=True),
+                Column("text", "text", "Its wording."),
+                Column("driver", "text", "What it measures."),
+                Column("scale_min", "number", "Lowest answer."),
+                Column("scale_max", "number", "Highest answer."),
+                Column("reversed", "boolean", "True where a high answer is a bad one."),
+                Column("is_enps", "boolean", "True for the recommendation item."),
+                Column("is_comment", "boolean", "True for free text."),
+                Column("not_applicable", "text", "Answers that are none, separated by |."),
+            ),
+            key=("item_id",),
+        ),
+        Entity(
+            "reviews",
+            "reviewee × cycle × rater × competency",
+            (
+                Column("cycle", "text", "The review cycle.", required=True),
+                _id("reviewee_id", "Who is rated.", required=True),
+                _id("rater_id", "Who rates."),
+                Column("relationship", "text", "self, manager, peer, report or observer.", required=True),
+                Column("competency", "text", "What is rated."),
+                Column("rating", "number", "The rating.", required=True, data_class="sensitive"),
+                Column("scale_min", "number", "Lowest rating."),
+                Column("scale_max", "number", "Highest rating."),
+                Column("scale_reversed", "boolean", "True where the lowest is the best."),
+                Column("calibrated_rating", "number", "Rating after calibration.", data_class="sensitive"),
+                Column("submitted_at", "timestamp", "When (UTC)."),
+                *ATTRIBUTES,
+            ),
+        ),
+        Entity(
+            "goals",
+            "goal",
+            (
+                _id("goal_id", "The goal.", required=True),
+                _id("owner_id", "The person who owns it.", required=True),
+                Column("period", "text", "2024, 2024-H1, 2024-Q1 or 2024-03.", required=True),
+                Column("title", "text", "Wording.", data_class="free_text"),
+                Column("level", "text", "company, team or individual."),
+                Column("weight", "number", "Weight among the owner's goals."),
+                Column("start_value", "number", "Value at the start."),
+                Column("target_value", "number", "Value aimed at."),
+                Column("actual_value", "number", "Value reached."),
+                Column("attainment", "number", "Attainment as a fraction, where the export gives it."),
+                Column("status", "text", "not_started, in_progress, completed or cancelled."),
+                Column("due_on", "date", "Day it is due."),
+                Column("completed_on", "date", "Day it was completed."),
+                Column("updated_at", "timestamp", "Last update (UTC)."),
+            ),
+            key=("goal_id", "period"),
+        ),
+        Entity(
+            "goal_alignments",
+            "goal × parent goal",
+            (
+                _id("goal_id", "The goal.", required=True),
+                _id("parent_goal_id", "The goal it serves.", required=True),
+            ),
+        ),
+        Entity(
+            "one_on_ones",
+            "meeting",
+            (
+                _id("meeting_id", "The meeting.", required=True),
+                _id("manager_id", "The manager.", required=True),
+                _id("employee_id", "The report.", required=True),
+                Column("scheduled_on", "date", "Planned day.", required=True),
+                Column("held_on", "date", "Day it took place."),
+                Column("status", "text", "Status as the export words it."),
+            ),
+            key=("meeting_id",),
+        ),
+        Entity(
+            "recognitions",
+            "giver → receiver",
+            (
+                _id("recognition_id", "The recognition.", required=True),
+                _id("giver_id", "Who gives.", required=True),
+                _id("receiver_id", "Who receives.", required=True),
+                Column("given_on", "date", "When.", required=True),
+                Column("category", "text", "What for."),
+                Column("points", "number", "Points."),
+                *ATTRIBUTES,
+            ),
+            key=("recognition_id", "receiver_id"),
+        ),
+        Entity(
+            "trainings",
+            "person × course",
+            (
+                _id("employee_id", "The person.", required=True),
+                Column("course", "text", "The course.", required=True),
+                Column("assigned_on", "date", "When assigned."),
+                Column("completed_on", "date", "When completed."),
+                Column("status", "text", "Status as the export words it."),
+                Column("score", "number", "Result."),
+            ),
+        ),
+    )
+}
+
+# Files that only help to read others (a list of departments, say); their profiles name their columns themselves.
+LOOKUP = "lookup"
