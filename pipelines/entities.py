@@ -96,7 +96,7 @@ _EMPLOYEES = Entity(
         Column("pay_range_mid", "number", "Middle of the pay range.", data_class="sensitive"),
         Column("birth_date", "date", "Day of birth.", data_class="quasi_identifier"),
     ),
-    key=("employee_id", "as_of", "effective_on", "hire_date", "is_primary", "job_title"),
+    key=("employee_id", "as_of", "effective_on", "hire_date", "is_primary"),
 )
 
 ENTITIES: dict[str, Entity] = {

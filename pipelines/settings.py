@@ -25,7 +25,7 @@ from pipelines.errors import UserError
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 DBT_PROJECT = PROJECT_ROOT / "dbt_project"
-SHIPPED_PROFILES = Path(__file__).parent / "profiles"
+SHIPPED_PROFILES = Path(__file__).parent / "source_profiles"
 
 DIMENSIONS = (
     "company",

@@ -1,0 +1,380 @@
+"""Conforming: from raw text to the typed rows of an entity, each judged by the rules of its suite.
+
+One SQL statement per file, built from its profile: clean → look up → deduplicate → parse → (unpivot, put stints
+together) → judge. Rows that break a critical rule stay in the result, marked, and are quarantine; nothing is lost.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from expectations import SUITES, Rule
+from pipelines.database import connect, identifier, literal
+from pipelines.entities import ENTITIES, LOOKUP, SQL_TYPES
+from pipelines.errors import RefusedFile
+from pipelines.parsing import cleaned, parsed, strptime_date
+from pipelines.profiles import ColumnSource, Profile
+from pipelines.reading import RawFile
+from pipelines.settings import Settings
+
+ROWS = "rows.parquet"
+QUARANTINE = "quarantine.parquet"
+# Columns beside the entity's own: where a row stands, and what was found wrong with it.
+MARKS = ("_line", "_unparsed", "_ambiguous", "_violations")
+_AS_IT_STANDS = ColumnSource(constant="")
+
+# Puts stints together from periods: a new one begins after a gap, or after a row that ends its stint.
+# A period without a day says nothing of employment and leaves no row.
+_STINTS = """
+        dated as (
+            select
+                *,
+                _unread_interval is null and coalesce(_from is not null and (_until is null or _until >= _from), false)
+                    as _has_days
+            from typed
+        ),
+        followed as (
+            select
+                *,
+                max(coalesce(_until, date '9999-12-31')) over before as _until_before,
+                lag(_ends) over (partition by employee_id, _has_days order by _from, _until nulls last, _line) as _ended
+            from dated
+            window before as (
+                partition by employee_id, _has_days order by _from, _until nulls last, _line
+                rows between unbounded preceding and 1 preceding
+            )
+        ),
+        numbered as (
+            select *, sum(case when _until_before is null or _from > _until_before + 1 or _ended then 1 else 0 end)
+                over (partition by employee_id, _has_days order by _from, _until nulls last, _line) as _stint
+            from followed
+        ),
+        stints as (
+            select
+                *,
+                _from as effective_on,
+                min(_from) over whole as hire_date,
+                case when not bool_or(_until is null) over whole then max(_until) over whole end as last_day
+            from numbered
+            -- What could not be read stays, to be judged.
+            where _has_days or _unparsed is not null or _from is null
+            window whole as (partition by employee_id, _has_days, _stint)
+        )"""
+
+
+@dataclass(frozen=True)
+class Conformed:
+    """Where a file's judged rows are, and what became of its lines (counts are lines of the file)."""
+
+    rows_read: int
+    rows_loaded: int
+    rows_quarantined: int
+    rows_duplicate: int
+
+
+def conform(
+    raw: RawFile, name: str, profile: Profile, lookups: dict[str, Path], settings: Settings, out: Path
+) -> Conformed:
+    """Writes the judged rows of one file, and its quarantine, into `out`.
+
+    Args:
+        raw: the file as it was read.
+        name: its path below the landing zone.
+        profile: how it becomes its entity.
+        lookups: for each lookup of the profile, the Parquet glob of its conformed rows.
+        out: an empty folder.
+
+    Raises:
+        RefusedFile: the name, or the columns of a wide file, do not fit the profile.
+    """
+    with connect(settings) as con:
+        con.execute("set timezone = 'UTC'")
+        con.execute(f"create temp view source as {_source(raw)}")
+        duplicates = _duplicates(con, raw, profile)
+        source = "source" if not duplicates else f"(select * from source where _line not in ({duplicates}))"
+        con.execute(f"create temp table judged as {_judged(raw, name, profile, lookups, source)}")
+        con.execute(f"copy (select * from judged order by _line) to {literal(out / ROWS)} (format parquet)")
+        con.execute(_quarantine(raw, profile, out))
+        # In wide and period files a line may leave no row: no answer, no day. Elsewhere each line leaves one.
+        silent = (
+            "(select count(*) from (select _line from source except select _line from judged"
+            f"{' except (' + duplicates + ')' if duplicates else ''}))"
+        )
+        counts = con.execute(
+            f"""
+            select
+                (select count(distinct _line) from judged where _violations is null)
+                    + {silent if profile.answers or profile.intervals else "0"},
+                (select count(distinct _line) from read_parquet({literal(out / QUARANTINE)})),
+                {f"(select count(*) from ({duplicates}))" if duplicates else "0"}
+            """
+        ).fetchone()
+    loaded, quarantined, duplicate = (int(count) for count in counts or (0, 0, 0))
+    return Conformed(raw.row_count + raw.reject_count, loaded, quarantined, duplicate)
+
+
+def _source(raw: RawFile) -> str:
+    places = ", ".join(f"c{place}" for place in range(len(raw.header)))
+    return f"select {raw.line} as _line, {places} from read_parquet({literal(raw.rows)}, file_row_number = true)"
+
+
+def _used(raw: RawFile, profile: Profile) -> list[str]:
+    """The raw columns that the profile makes something of."""
+    headers = [(h,) for c in profile.columns.values() for h in c.join]
+    headers += [c.sources for c in profile.columns.values() if c.sources]
+    headers += [(h,) for lookup in profile.lookups.values() for h in lookup.on]
+    if profile.intervals:
+        named = (profile.intervals.valid_from, profile.intervals.valid_to, profile.intervals.ends_stint)
+        headers += [(h,) for h in named if h]
+    found = {raw.column(variants) for variants in headers} | set(_item_columns(raw, profile))
+    return sorted(column for column in found if column)
+
+
+def _duplicates(con: duckdb.DuckDBPyConnection, raw: RawFile, profile: Profile) -> str | None:
+    """A query for the lines that repeat an earlier line in every column used; None where there are none."""
+    used = [cleaned(column, ()) for column in _used(raw, profile)]
+    if not used:
+        return None
+    # Different hashes everywhere prove that nothing repeats, at a fifth of the cost of comparing rows.
+    distinct = con.execute(f"select count(*) = count(distinct hash({', '.join(used)})) from source").fetchone()
+    if distinct and distinct[0]:
+        return None
+    return (
+        f"select _line from (select _line, row_number() over (partition by {', '.join(used)} order by _line) as copy "
+        "from source) where copy > 1"
+    )
+
+
+def _item_columns(raw: RawFile, profile: Profile) -> dict[str, str]:
+    """For wide survey files: raw column → item_id."""
+    if not profile.answers:
+        return {}
+    if profile.answers.columns:
+        named = {raw.column((header,)): item for header, item in profile.answers.columns.items()}
+        return {column: item for column, item in named.items() if column}
+    pattern = re.compile(profile.answers.pattern or "")
+    matches = {f"c{place}": pattern.fullmatch(header.strip()) for place, header in enumerate(raw.header)}
+    items = {column: match.group(1) if match.groups() else match.group(0) for column, match in matches.items() if match}
+    if not items:
+        raise RefusedFile("MISSING_COLUMN", f"{profile.profile}: no column matches the items' pattern {pattern.pattern}")
+    return items
+
+
+def _judged(raw: RawFile, name: str, profile: Profile, lookups: dict[str, Path], source: str) -> str:
+    columns = _columns(profile)
+    texts = {column: _text(raw, name, profile, spec) for column, spec in profile.columns.items()}
+    base = ", ".join(f"{text} as {identifier('t_' + column)}" for column, text in texts.items())
+    evidence = "".join(
+        f", {_lookup_column(spec.evidence)} as {identifier('e_' + column)}"
+        for column, spec in profile.columns.items()
+        if spec.evidence
+    )
+    interval = _interval_texts(raw, profile)
+    items = _item_columns(raw, profile)
+    pivoted = "".join(f", {cleaned(column, profile.read.null_tokens)} as {column}" for column in items)
+    joins = "".join(_join(raw, alias, profile, path) for alias, path in lookups.items())
+    steps = [f"located as (select s._line{', ' + base if base else ''}{evidence}{interval}{pivoted} from {source} as s{joins})"]
+    if items:
+        names = " ".join(f"when {literal(column)} then {literal(item)}" for column, item in items.items())
+        steps.append(
+            f"answered as (select * exclude (_item), case _item {names} end as t_item_id "
+            f"from (unpivot located on {', '.join(items)} into name _item value t_answer))"
+        )
+        texts |= {"item_id": "", "answer": ""}
+    located = "answered" if items else "located"
+    specs = {**profile.columns, **({"item_id": _AS_IT_STANDS, "answer": _AS_IT_STANDS} if items else {})}
+    typed = ", ".join(
+        f"{_value(column, profile, specs[column]) if column in texts else 'null'}::{SQL_TYPES[kind]} as {identifier(column)}"
+        for column, kind in columns.items()
+        if not (profile.intervals and column in ("hire_date", "last_day", "effective_on"))
+    )
+    flags = _flags(profile, specs)
+    between = ", _from, _until, _ends, _unread_interval" if profile.intervals else ""
+    steps.append(f"typed as (select _line, {typed}, {flags}{between} from {located})")
+    last = "typed"
+    if profile.intervals:
+        steps.append(_STINTS)
+        last = "stints"
+    rules = [r for r in SUITES.get(profile.entity, ()) if r.severity == "critical" and r.judges_rows]
+    ordered = ", ".join(identifier(column) for column in columns)
+    violations = "null::varchar"
+    if rules:
+        broken = ", ".join(f"case when {rule.failing()} then {literal(rule.name)} end" for rule in rules)
+        violations = f"nullif(concat_ws('|', {broken}), '')"
+    return (
+        f"with {', '.join(steps)} select {ordered}, _line, _unparsed, _ambiguous, {violations} as _violations "
+        f"from (select *, 1 as _load from {last})"
+    )
+
+
+def _columns(profile: Profile) -> dict[str, str]:
+    if profile.entity == LOOKUP:
+        return {name: profile.type_of(name) for name in profile.columns}
+    return {column.name: column.type for column in ENTITIES[profile.entity].columns}
+
+
+def _text(raw: RawFile, name: str, profile: Profile, spec: ColumnSource) -> str:
+    """The text of a canonical column, before it is parsed."""
+    tokens = (*profile.read.null_tokens, *spec.null_tokens)
+    if spec.constant is not None:
+        return literal(spec.constant)
+    if spec.file_name:
+        match = re.search(spec.file_name, name)
+        if not match:
+            raise RefusedFile("NAME", f"the name does not fit {spec.file_name!r}, which {profile.profile} reads from it")
+        return literal(match.group(1))
+    if spec.lookup:
+        text = f"cast({_lookup_column(spec.lookup)} as varchar)"
+    elif spec.join:
+        parts = [cleaned(f"s.{raw.column((header,))}", tokens) for header in spec.join]
+        text = f"nullif(concat_ws({literal(spec.separator)}, {', '.join(parts)}), '')"
+    else:
+        column = raw.column(spec.sources)
+        if column is None:
+            return "null"
+        text = cleaned(f"s.{column}", tokens)
+    if spec.pattern:
+        text = f"nullif(regexp_extract({text}, {literal(spec.pattern)}, 1), '')"
+    if spec.open_end:
+        text = f"case when {text} not in ({', '.join(map(literal, spec.open_end))}) then {text} end"
+    if spec.values:
+        known = " ".join(
+            f"when {literal(found.strip().lower())} then {literal(meaning)}" for found, meaning in spec.values.items()
+        )
+        text = f"case lower({text}) {known} else {text if spec.other_values == 'keep' else 'null'} end"
+    return text
+
+
+def _value(column: str, profile: Profile, spec: ColumnSource) -> str:
+    text = identifier("t_" + column)
+    if spec.written_as:
+        return f"strftime({parsed(text, 'date', spec)}, {literal(spec.written_as)})"
+    if column in ("item_id", "answer") and profile.answers:
+        return text
+    kind = profile.type_of(column)
+    if spec.evidence:
+        ways = [strptime_date(text, way) for way in spec.dates]
+        witness = f"cast({identifier('e_' + column)} as date)"
+        return (
+            f"case when {_agree(ways)} then coalesce({', '.join(ways)}) "
+            f"when {witness} in ({', '.join(ways)}) then {witness} end"
+        )
+    value = parsed(text, kind, spec)
+    return f"cast({value} - 1 as date)" if spec.first_day_out else value
+
+
+def _agree(ways: list[str]) -> str:
+    """True where all ways that fit give the same day."""
+    return f"len(list_distinct(list_filter([{', '.join(ways)}], lambda day: day is not null))) <= 1"
+
+
+def _flags(profile: Profile, specs: dict[str, ColumnSource]) -> str:
+    """`_unparsed` and `_ambiguous`: the names of the columns concerned, or null."""
+    unparsed, ambiguous = [], []
+    for column, spec in specs.items():
+        text = identifier("t_" + column)
+        if not spec.written_as and (column in ("item_id", "answer") and profile.answers):
+            continue
+        if not spec.written_as and profile.type_of(column) in ("id", "text"):
+            continue
+        lost = f"({text} is not null and {_value(column, profile, spec)} is null)"
+        if spec.evidence:
+            fits = f"coalesce({', '.join(strptime_date(text, way) for way in spec.dates)}) is not null"
+            ambiguous.append(f"case when {lost} and {fits} then {literal(column)} end")
+            lost = f"({lost} and not {fits})"
+        unparsed.append(f"case when {lost} then {literal(column)} end")
+    if profile.intervals:
+        unparsed.append("_unread_interval")
+
+    def joined(names: list[str]) -> str:
+        return f"nullif(concat_ws(',', {', '.join(names)}), '')" if names else "null::varchar"
+
+    return f"{joined(unparsed)} as _unparsed, {joined(ambiguous)} as _ambiguous"
+
+
+def _lookup_column(reference: str | None) -> str:
+    alias, column = (reference or "").split(".")
+    return f"{identifier(alias)}.{identifier(column)}"
+
+
+def _join(raw: RawFile, alias: str, profile: Profile, path: Path) -> str:
+    """Joins a lookup, one row per key; several rows of a key give the least of each column."""
+    lookup = profile.lookups[alias]
+    wanted = sorted(
+        {
+            reference.split(".")[1]
+            for spec in profile.columns.values()
+            for reference in (spec.lookup, spec.evidence)
+            if reference and reference.split(".")[0] == alias
+        }
+    )
+    keys = ", ".join(identifier(column) for column in lookup.on.values())
+    least = "".join(f", min({identifier(column)}) as {identifier(column)}" for column in wanted if column not in lookup.on.values())
+    matches = " and ".join(
+        f"{identifier(alias)}.{identifier(column)} = {cleaned(f's.{raw.column((header,))}', ())}"
+        for header, column in lookup.on.items()
+    )
+    return (
+        f" left join (select {keys}{least} from read_parquet({literal(path)}) where _violations is null "
+        f"group by {keys}) as {identifier(alias)} on {matches}"
+    )
+
+
+def _interval_texts(raw: RawFile, profile: Profile) -> str:
+    spec = profile.intervals
+    if not spec:
+        return ""
+    way = ColumnSource.model_validate({"constant": "", "dates": spec.dates})
+    start = cleaned(f"s.{raw.column((spec.valid_from,))}", ())
+    end = cleaned(f"s.{raw.column((spec.valid_to,))}", spec.open_end)
+    until = parsed(end, "date", way)
+    ends = "false"
+    if spec.ends_stint:
+        flag = cleaned(f"s.{raw.column((spec.ends_stint,))}", ())
+        ends = f"coalesce(lower({flag}) in ('1', 'true', 'yes', 'y'), false)"
+    last = until if spec.valid_to_is == "inclusive" else f"cast({until} - 1 as date)"
+    return (
+        f", {parsed(start, 'date', way)} as _from, {last} as _until, {ends} as _ends, nullif(concat_ws(',', "
+        f"case when {start} is not null and {parsed(start, 'date', way)} is null then {literal(spec.valid_from)} end, "
+        f"case when {end} is not null and {until} is null then {literal(spec.valid_to)} end), '') as _unread_interval"
+    )
+
+
+def _quarantine(raw: RawFile, profile: Profile, out: Path) -> str:
+    """Row by row: line, column, rule and the fields as they were delivered. Lines without fields come first."""
+    rules: dict[str, Rule] = {rule.name: rule for rule in SUITES.get(profile.entity, ())}
+    column_of = " ".join(
+        f"when {literal(name)} then {literal(rule.column)}" for name, rule in rules.items() if rule.column
+    )
+    column = f"case rule {column_of} end" if column_of else "null"
+    fields = ", ".join(f"{identifier(h or f'column {i + 1}')} := c{i}" for i, h in enumerate(_distinct(raw.header)))
+    return f"""
+        copy (
+            with broken as (
+                select distinct _line, _unparsed, _ambiguous, unnest(string_split(_violations, '|')) as rule
+                from judged where _violations is not null
+            )
+            select b._line, b.rule, coalesce(
+                    case b.rule when 'values_are_readable' then b._unparsed when 'dates_are_unambiguous' then b._ambiguous end,
+                    {column}
+                ) as column_name, cast(to_json(struct_pack({fields})) as varchar) as raw_row
+            from broken as b join source as s using (_line)
+            union all
+            select _line, 'row_width', null, raw_row from read_parquet({literal(raw.rejects)})
+            order by 1, 2
+        ) to {literal(out / QUARANTINE)} (format parquet)
+    """
+
+
+def _distinct(header: list[str]) -> list[str]:
+    seen: dict[str, int] = {}
+    names = []
+    for name in header:
+        key = name.strip().lower()
+        seen[key] = seen.get(key, 0) + 1
+        names.append(name.strip() if seen[key] == 1 else f"{name.strip()} ({seen[key]})")
+    return names

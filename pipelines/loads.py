@@ -1,0 +1,248 @@
+"""Loads: what became of each file. The ledger is the sum of the folders below, each whole or not there.
+
+    raw/<key>/        rows.parquet, rejects.parquet, read.json       text, as delivered
+    validated/<key>/  rows.parquet, quarantine.parquet, load.json    typed and judged
+
+A key is a hash of all that the content depends on, so a folder that exists need not be made again, and what is
+published follows from the landing zone and the configuration alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pipelines import conforming, reading
+from pipelines.entities import LOOKUP
+from pipelines.errors import RefusedFile
+from pipelines.landing import LandedFile, Recognised
+from pipelines.profiles import Profile
+from pipelines.settings import Settings
+
+Status = Literal["loaded", "refused", "superseded", "held"]
+_CODE = ("entities.py", "parsing.py", "conforming.py", "reading.py", "../expectations/rules.py", "../expectations/suites.py")
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Load:
+    """One line of `ops.loads`; counts are lines of the file."""
+
+    file_name: str
+    sha256: str
+    entity: str
+    profile: str
+    status: Status
+    rows_read: int = 0
+    rows_loaded: int = 0
+    rows_quarantined: int = 0
+    rows_duplicate: int = 0
+    code: str | None = None
+    message: str | None = None
+    loaded_at: str | None = None
+    key: str | None = None
+    blocks_publishing: bool = True
+    quarantine_limit: float | None = None
+    quarantined_by_rule: dict[str, int] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @property
+    def is_conserved(self) -> bool:
+        return self.rows_read == self.rows_loaded + self.rows_quarantined + self.rows_duplicate
+
+    def exceeds_quarantine(self, settings: Settings) -> bool:
+        limit = settings.quarantine_limit if self.quarantine_limit is None else self.quarantine_limit
+        return self.rows_quarantined > limit * max(self.rows_read, 1)
+
+
+def refused(file: LandedFile, profile: Profile | None, refusal: RefusedFile) -> Load:
+    """The ledger's line for a file of which nothing is loaded."""
+    return Load(
+        file.name,
+        file.sha256,
+        profile.entity if profile else "unknown",
+        profile.profile if profile else "",
+        "refused",
+        code=refusal.code,
+        message=refusal.message,
+        blocks_publishing=profile.blocks_publishing if profile else True,
+    )
+
+
+def held(name: str) -> Load:
+    """The ledger's line for a file that is still being written."""
+    return Load(name, "", "unknown", "", "held", code="NOT_AT_REST", message="still being written; looked at again next run")
+
+
+def _digest(*parts: Any) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def code_digest() -> str:
+    """Changes whenever the code that makes raw and validated rows does."""
+    here = Path(__file__).parent
+    return _digest([hashlib.sha256((here / name).read_bytes()).hexdigest() for name in _CODE])
+
+
+def whole_folder(target: Path, fill: Callable[[Path], None]) -> None:
+    """Makes a folder that is either there with all its content or not there at all.
+
+    Args:
+        target: the folder; nothing happens where it exists.
+        fill: writes the content into the empty folder it is given.
+    """
+    if target.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = target.parent / f".{target.name}.{uuid.uuid4().hex}"
+    draft.mkdir(mode=0o700)
+    try:
+        fill(draft)
+        for path in draft.iterdir():
+            path.chmod(0o600)
+            sync(path)
+        sync(draft)
+        draft.rename(target)
+        sync(target.parent)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def sync(path: Path) -> None:
+    """Makes a file or folder survive a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def read(found: Recognised, settings: Settings) -> reading.RawFile:
+    """Reads a file into the raw store, once for each content and way of reading.
+
+    Raises:
+        RefusedFile: the file cannot be read whole.
+    """
+    profile = _profile_of(found)
+    key = _digest(found.file.sha256, profile.read.model_dump(), profile.allow_empty, code_digest())[:40]
+    folder = settings.warehouse / "raw" / key
+
+    def fill(draft: Path) -> None:
+        raw = reading.read_file(found.file, profile, settings, draft)
+        facts = {"header": raw.header, "line": raw.line, "row_count": raw.row_count, "reject_count": raw.reject_count}
+        (draft / "read.json").write_text(json.dumps(facts))
+
+    whole_folder(folder, fill)
+    facts = json.loads((folder / "read.json").read_text())
+    return reading.RawFile(folder / reading.ROWS, folder / reading.REJECTS, **facts)
+
+
+def conform(found: Recognised, lookups: dict[str, Path], lookup_keys: list[str], settings: Settings) -> Load:
+    """Turns a raw file into judged rows of its entity.
+
+    Args:
+        found: the file and its profile.
+        lookups: for each lookup of the profile, the Parquet glob with its rows.
+        lookup_keys: what the content of the lookups depends on.
+        settings: the configuration in force.
+
+    Raises:
+        RefusedFile: the file does not fit its profile.
+    """
+    profile = _profile_of(found)
+    raw = read(found, settings)
+    key = _digest(found.file.sha256, found.file.name, profile.digest, lookup_keys, code_digest())[:40]
+    folder = settings.warehouse / "validated" / key
+
+    def fill(draft: Path) -> None:
+        counts = conforming.conform(raw, found.file.name, profile, lookups, settings, draft)
+        load = Load(
+            found.file.name,
+            found.file.sha256,
+            profile.entity,
+            profile.profile,
+            "loaded",
+            **asdict(counts),
+            loaded_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            key=key,
+            blocks_publishing=profile.blocks_publishing,
+            quarantine_limit=profile.quarantine_limit,
+            quarantined_by_rule=_by_rule(draft / conforming.QUARANTINE, settings),
+        )
+        (draft / "load.json").write_text(json.dumps(load.as_dict()))
+
+    whole_folder(folder, fill)
+    return Load(**json.loads((folder / "load.json").read_text()))
+
+
+def _by_rule(quarantine: Path, settings: Settings) -> dict[str, int]:
+    from pipelines.database import connect, literal
+
+    with connect(settings) as con:
+        rows = con.execute(
+            f"select rule, count(distinct _line) from read_parquet({literal(quarantine)}) group by rule order by rule"
+        ).fetchall()
+    return {rule: int(count) for rule, count in rows}
+
+
+def _profile_of(found: Recognised) -> Profile:
+    if found.profile is None:
+        raise found.refusal or RefusedFile("NO_PROFILE", "no profile")
+    return found.profile
+
+
+def lookups_for(found: Recognised, loaded: list[Load], settings: Settings) -> tuple[dict[str, Path], list[str]]:
+    """The lookup files that belong to a file: those of its folder, else all of that kind.
+
+    Args:
+        found: the file that looks up.
+        loaded: the loads of all lookup files.
+        settings: the configuration in force.
+
+    Returns:
+        For each lookup of the profile a Parquet glob, and the keys of the loads behind them.
+
+    Raises:
+        RefusedFile: a lookup has no file, or several.
+    """
+    profile = _profile_of(found)
+    folder = Path(found.file.name).parent
+    paths: dict[str, Path] = {}
+    keys: list[str] = []
+    for alias, lookup in profile.lookups.items():
+        of_kind = [load for load in loaded if load.profile == lookup.profile and load.status == "loaded"]
+        beside = [load for load in of_kind if Path(load.file_name).parent == folder] or of_kind
+        if len(beside) != 1:
+            raise RefusedFile(
+                "LOOKUP", f"{profile.profile} looks up {alias} in one file of {lookup.profile}; found {len(beside)} beside it"
+            )
+        key = beside[0].key or ""
+        paths[alias] = settings.warehouse / "validated" / key / conforming.ROWS
+        keys.append(key)
+    return paths, keys
+
+
+def superseded(current: list[Load], settings: Settings) -> list[Load]:
+    """Earlier loads of files that now lie there with another content, or no longer."""
+    content = {(load.file_name, load.sha256) for load in current}
+    earlier: dict[tuple[str, str], Load] = {}
+    for path in sorted((settings.warehouse / "validated").glob("*/load.json")):
+        load = Load(**json.loads(path.read_text()))
+        if (load.file_name, load.sha256) not in content:
+            earlier[load.file_name, load.sha256] = replace(load, status="superseded")
+    return sorted(earlier.values(), key=lambda load: (load.file_name, load.loaded_at or ""))
+
+
+def is_lookup(found: Recognised) -> bool:
+    """Whether a file only helps to read others."""
+    return found.profile is not None and found.profile.entity == LOOKUP
