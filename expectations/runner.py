@@ -70,6 +70,8 @@ def judge(database: Path, schema: str, table: str, rules: Iterable[Rule], asset:
     outcome = batch.validate(suite, result_format={"result_format": "BASIC", "partial_unexpected_count": 0})
     total = _row_count(source, schema, table)
     by_rule = {result.expectation_config.meta["rule"]: result for result in outcome.results}
+    # An open connection would keep the build database from everybody else.
+    source.get_execution_engine().close()
     source.get_engine().dispose()
     return [_result(rule, by_rule[rule.name], total, asset) for rule in rules]
 

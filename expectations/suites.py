@@ -8,7 +8,8 @@ from __future__ import annotations
 from expectations.rules import Between, InSet, NoRows, NotBefore, NotNull, Null, Rule, Satisfies, Unique
 from pipelines.entities import ENTITIES, Entity
 
-_PERIOD = r"[0-9]{4}(-(H[12]|Q[1-4]|(0[1-9]|1[0-2])))?"
+# Without braces, which Great Expectations takes for placeholders.
+_PERIOD = r"[0-9][0-9][0-9][0-9](-(H[12]|Q[1-4]|(0[1-9]|1[0-2])))?"
 
 _OWN: dict[str, tuple[Rule, ...]] = {
     "employees": (

@@ -1,0 +1,48 @@
+{# Months and periods, in SQL that every engine reads. #}
+
+{# First day of a date's month. #}
+{% macro month_start(day) %}cast(date_trunc('month', {{ day }}) as date){% endmacro %}
+
+{# Months since year 0: consecutive months have consecutive numbers. #}
+{% macro month_number(day) -%}
+    cast(extract(year from {{ day }}) * 12 + extract(month from {{ day }}) - 1 as integer)
+{%- endmacro %}
+
+{# 0 … 9999, one a row, in column n. #}
+{% macro numbers() -%}
+    select cast(ones.d + 10 * tens.d + 100 * hundreds.d + 1000 * thousands.d as integer) as n
+    from {{ _digits('ones') }}
+    cross join {{ _digits('tens') }}
+    cross join {{ _digits('hundreds') }}
+    cross join {{ _digits('thousands') }}
+{%- endmacro %}
+{% macro _digits(name) -%}
+    (
+        {% for d in range(10) %}select {{ d }} as d{% if not loop.last %} union all {% endif %}{% endfor %}
+    ) as {{ name }}
+{%- endmacro %}
+
+{# First day of a period written 2024, 2024-H1, 2024-Q1 or 2024-03. #}
+{% macro period_start(period) -%}
+    cast(
+        substr({{ period }}, 1, 4) || case substr({{ period }}, 5)
+            when '' then '-01'
+            when '-H1' then '-01' when '-H2' then '-07'
+            when '-Q1' then '-01' when '-Q2' then '-04' when '-Q3' then '-07' when '-Q4' then '-10'
+            else substr({{ period }}, 5)
+        end || '-01' as date
+    )
+{%- endmacro %}
+
+{# Months that such a period lasts. #}
+{% macro period_months(period) -%}
+    case
+        when length({{ period }}) = 4 then 12
+        when substr({{ period }}, 6, 1) = 'H' then 6
+        when substr({{ period }}, 6, 1) = 'Q' then 3
+        else 1
+    end
+{%- endmacro %}
+
+{# A date later than all others, where an open end has to be compared. #}
+{% macro forever() %}cast('9999-12-31' as date){% endmacro %}

@@ -1,0 +1,43 @@
+{# What engines write differently. Models call these and nothing of one engine's own. #}
+
+{% macro generate_schema_name(custom_schema_name, node) -%}
+    {{ custom_schema_name or target.schema }}
+{%- endmacro %}
+
+{# A date some days later (or earlier). #}
+{% macro add_days(day, days) %}{{ return(adapter.dispatch('add_days')(day, days)) }}{% endmacro %}
+{% macro default__add_days(day, days) %}cast({{ day }} + {{ days }} as date){% endmacro %}
+{% macro spark__add_days(day, days) %}date_add({{ day }}, {{ days }}){% endmacro %}
+
+{# A date some calendar months later, clipped to the month's end. #}
+{% macro add_months(day, months) %}{{ return(adapter.dispatch('add_months')(day, months)) }}{% endmacro %}
+{% macro default__add_months(day, months) %}cast({{ day }} + ({{ months }}) * interval '1 month' as date){% endmacro %}
+{% macro spark__add_months(day, months) %}add_months({{ day }}, {{ months }}){% endmacro %}
+
+{# Whole days from one date to a later one. #}
+{% macro days_between(earlier, later) %}{{ return(adapter.dispatch('days_between')(earlier, later)) }}{% endmacro %}
+{% macro default__days_between(earlier, later) %}({{ later }} - {{ earlier }}){% endmacro %}
+{% macro spark__days_between(earlier, later) %}datediff({{ later }}, {{ earlier }}){% endmacro %}
+
+{# The text as a number, null where it is not written as one. #}
+{% macro to_number(text) %}{{ return(adapter.dispatch('to_number')(text)) }}{% endmacro %}
+{% macro default__to_number(text) -%}
+    case when trim({{ text }}) ~ '^[+-]?[0-9]{1,15}([.][0-9]+)?$' then cast(trim({{ text }}) as double precision) end
+{%- endmacro %}
+{% macro duckdb__to_number(text) -%}
+    case
+        when regexp_full_match(trim({{ text }}), '[+-]?[0-9]{1,15}([.][0-9]+)?') then cast(trim({{ text }}) as double)
+    end
+{%- endmacro %}
+{% macro spark__to_number(text) -%}
+    case when trim({{ text }}) rlike '^[+-]?[0-9]{1,15}([.][0-9]+)?$' then cast(trim({{ text }}) as double) end
+{%- endmacro %}
+
+{# All values of a group in one text. #}
+{% macro list_of(value, separator, order_by) %}{{ return(adapter.dispatch('list_of')(value, separator, order_by)) }}{% endmacro %}
+{% macro default__list_of(value, separator, order_by) -%}
+    string_agg({{ value }}, '{{ separator }}' order by {{ order_by }})
+{%- endmacro %}
+{% macro spark__list_of(value, separator, order_by) -%}
+    array_join(sort_array(collect_list({{ value }})), '{{ separator }}')
+{%- endmacro %}

@@ -1,0 +1,112 @@
+with observation as (
+
+    select * from {{ ref('hist_observation') }}
+
+),
+
+stints as (
+
+    select * from {{ ref('fct_stint') }}
+
+),
+
+attributes as (
+
+    select
+        a.employee_id,
+        a.employment_number,
+        a.slice_dimension,
+        case when a.slice_dimension = 'manager' then coalesce(p.pseudonym, 'unknown') else a.value end as slice_value,
+        a.valid_from,
+        a.valid_to
+    from {{ ref('hist_attributes') }} as a
+    left join {{ source('validated', 'person_pseudonyms') }} as p
+        on a.slice_dimension = 'manager' and a.value = p.person_id
+
+),
+
+attribute_spans as (
+
+    select
+        s.employee_id,
+        s.stint_number,
+        a.slice_dimension,
+        a.slice_value,
+        case when a.valid_from > s.hire_date then a.valid_from else s.hire_date end as valid_from,
+        case
+            when a.valid_to <= s.last_day or s.last_day is null then a.valid_to
+            else {{ add_days('s.last_day', 1) }}
+        end as valid_to
+    from stints as s
+    inner join attributes as a
+        on
+            s.employee_id = a.employee_id
+            and s.employment_number = a.employment_number
+            and a.valid_from <= coalesce(s.last_day, {{ forever() }})
+            and coalesce(a.valid_to, {{ forever() }}) > s.hire_date
+
+),
+
+company_spans as (
+
+    select
+        employee_id,
+        stint_number,
+        'company' as slice_dimension,
+        'all' as slice_value,
+        hire_date as valid_from,
+        {{ add_days('last_day', 1) }} as valid_to
+    from stints
+
+),
+
+tenure_starts as (
+
+    {% for name, from_year, to_year in tenure_bands() -%}
+    select
+        employee_id,
+        stint_number,
+        '{{ name }}' as slice_value,
+        {{ add_months('hire_date', 12 * from_year) }} as valid_from,
+        {% if to_year is none -%}
+        {{ add_days('last_day', 1) }} as valid_to,
+        {%- else -%}
+        {{ add_months('hire_date', 12 * to_year) }} as valid_to,
+        {%- endif %}
+        last_day
+    from stints
+    {% if not loop.last -%}
+    union all
+    {% endif -%}
+    {% endfor %}
+),
+
+tenure_spans as (
+
+    select
+        t.employee_id,
+        t.stint_number,
+        'tenure_band' as slice_dimension,
+        t.slice_value,
+        t.valid_from,
+        case
+            when t.last_day is not null and t.valid_to > t.last_day then {{ add_days('t.last_day', 1) }}
+            when t.valid_to <= o.observed_to then t.valid_to
+        end as valid_to
+    from tenure_starts as t
+    inner join observation as o on t.valid_from <= o.observed_to
+    where t.last_day is null or t.valid_from <= t.last_day
+
+),
+
+final as (
+
+    select * from company_spans
+    union all
+    select * from attribute_spans
+    union all
+    select * from tenure_spans
+
+)
+
+select * from final

@@ -1,0 +1,33 @@
+with source as (
+
+    select * from {{ source('validated', 'reviews') }}
+
+),
+
+newest as (
+
+    {{ newest_by(
+        'source', ['cycle', 'reviewee_id', 'rater_id', 'relationship', 'competency'], first_by='submitted_at desc nulls last'
+    ) }}
+
+),
+
+final as (
+
+    select
+        cycle,
+        reviewee_id,
+        rater_id,
+        relationship,
+        competency,
+        rating,
+        calibrated_rating,
+        scale_min,
+        scale_max,
+        coalesce(scale_reversed, false) as is_scale_reversed,
+        submitted_at
+    from newest
+
+)
+
+select * from final

@@ -1,0 +1,52 @@
+"""Pseudonyms: how people are named in the marts, where they are named at all.
+
+HMAC-SHA-256 with a key that lives outside the warehouse; without the key nobody gets back to the person, and with
+another key all pseudonyms are others. The key never reaches SQL, a log or a compiled model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import Iterable
+
+from pipelines.errors import UserError
+from pipelines.settings import Settings
+
+_HEX_DIGITS = 24
+
+
+def key_in_force(settings: Settings) -> bytes:
+    """The configured key, else that of the key file, which is made where it does not exist.
+
+    Raises:
+        UserError: the key file lies in the warehouse, is empty, or can be neither read nor made.
+    """
+    if settings.pseudonym_key is not None:
+        return settings.pseudonym_key.get_secret_value().encode()
+    path = settings.pseudonym_key_file
+    if path.is_relative_to(settings.warehouse):
+        raise UserError(f"{path}: the key of the pseudonyms must not lie in the warehouse; move it elsewhere")
+    try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+                stream.write(secrets.token_hex(32))
+        key = path.read_bytes().strip()
+    except OSError as error:
+        raise UserError(f"{path}: the key of the pseudonyms cannot be read or made ({error.strerror})") from None
+    if not key:
+        raise UserError(f"{path}: the key of the pseudonyms is empty; delete the file to have one made")
+    return key
+
+
+def pseudonyms(person_ids: Iterable[str], key: bytes) -> list[str]:
+    """The pseudonyms of people, in their order: 24 hexadecimal digits each."""
+    return [hmac.new(key, person.encode(), hashlib.sha256).hexdigest()[:_HEX_DIGITS] for person in person_ids]
+
+
+def fingerprint(key: bytes) -> str:
+    """Changes with the key and tells nothing of it."""
+    return hmac.new(key, b"fingerprint", hashlib.sha256).hexdigest()[:16]

@@ -1,0 +1,218 @@
+"""Publishing: from the checked build to a version that readers see, in one atomic step.
+
+    versions/<version>/   performance.duckdb, people.duckdb, marts/*.parquet, manifest.json
+    published             → versions/<version>, swapped by one rename; readers of the old files keep them
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from expectations.runner import CheckResult
+from pipelines.database import connect, identifier, literal
+from pipelines.loads import Load, sync
+from pipelines.marts import RESTRICTED_TABLES, SLICED_MARTS
+from pipelines.runs import Run
+from pipelines.settings import PROJECT_ROOT, Settings
+
+# Readable by drivers as old as BI tools ship.
+_STORAGE_VERSION = "v1.4.0"
+PERFORMANCE = "performance.duckdb"
+PEOPLE = "people.duckdb"
+MANIFEST = "manifest.json"
+
+
+def published_manifest(settings: Settings) -> dict[str, Any] | None:
+    """What the current version says of itself, or None before the first one."""
+    path = settings.warehouse / "published" / MANIFEST
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def publish(
+    run: Run,
+    loads: Sequence[Load],
+    checks: Sequence[CheckResult],
+    descriptions: dict[str, dict[str, str]],
+    fingerprint: str,
+) -> dict[str, Any]:
+    """Makes a new version of the marts current.
+
+    Args:
+        run: the run whose build passed all checks.
+        loads: the ledger, for `ops.loads` and `ops.quarantine`.
+        checks: all results, for `ops.checks`.
+        descriptions: table → column → definition; the table's own under "".
+        fingerprint: of all that the version follows from.
+
+    Returns:
+        The manifest.
+    """
+    settings = run.settings
+    version = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{run.run_id[:8]}"
+    versions = settings.warehouse / "versions"
+    versions.mkdir(parents=True, exist_ok=True)
+    draft = versions / f".{version}"
+    draft.mkdir(mode=0o755)
+    try:
+        counts = _write_performance(run, draft, loads, checks, descriptions)
+        counts |= _write_people(run, draft, descriptions)
+        manifest = {
+            "version": version,
+            "run_id": run.run_id,
+            "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "code_version": _code_version(),
+            "fingerprint": fingerprint,
+            "settings": settings.that_shape_figures(),
+            "row_counts": counts,
+            "files": [
+                {"file_name": load.file_name, "sha256": load.sha256, "profile": load.profile}
+                for load in loads
+                if load.status == "loaded"
+            ],
+            "checksums": {
+                path.relative_to(draft).as_posix(): _sha256(path)
+                for path in sorted(draft.rglob("*"))
+                if path.is_file()
+            },
+        }
+        (draft / MANIFEST).write_text(json.dumps(manifest, indent=2))
+        for path in (*draft.rglob("*"), draft):
+            sync(path)
+        draft.rename(versions / version)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    sync(versions)
+    make_current(settings, version)
+    _prune(settings, version)
+    return manifest
+
+
+def make_current(settings: Settings, version: str) -> None:
+    """Points `published` at a version. Readers see the old one or the new one, never both or neither."""
+    link = settings.warehouse / f".published.{uuid.uuid4().hex}"
+    link.symlink_to(Path("versions") / version, target_is_directory=True)
+    os.replace(link, settings.warehouse / "published")
+    sync(settings.warehouse)
+
+
+def _prune(settings: Settings, current: str) -> None:
+    versions = sorted(path for path in (settings.warehouse / "versions").iterdir() if path.name != current)
+    for path in versions[: max(len(versions) - settings.kept_versions + 1, 0)]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _write_performance(
+    run: Run, draft: Path, loads: Sequence[Load], checks: Sequence[CheckResult], descriptions: dict[str, dict[str, str]]
+) -> dict[str, int]:
+    (draft / "marts").mkdir(mode=0o755)
+    with connect(run.settings) as con:
+        _open(con, run.database, draft / PERFORMANCE)
+        con.execute("create schema published.marts; create schema published.ops")
+        counts = {f"marts.{mart}": _copy(con, "marts", mart, "marts", descriptions) for mart in SLICED_MARTS}
+        for mart in SLICED_MARTS:
+            target = literal(draft / "marts" / f"{mart}.parquet")
+            con.execute(f"copy published.marts.{identifier(mart)} to {target} (format parquet, compression zstd)")
+        _write_ops(con, loads, checks)
+        for table in ("loads", "quarantine", "checks"):
+            counts[f"ops.{table}"] = _count(con, f"published.ops.{table}")
+        con.execute("checkpoint published; detach published")
+    (draft / PERFORMANCE).chmod(0o644)
+    return counts
+
+
+def _write_people(run: Run, draft: Path, descriptions: dict[str, dict[str, str]]) -> dict[str, int]:
+    with connect(run.settings) as con:
+        _open(con, run.database, draft / PEOPLE)
+        (draft / PEOPLE).chmod(0o600)
+        con.execute("create schema published.restricted")
+        counts = {
+            f"restricted.{table}": _copy(con, "restricted", table, "restricted", descriptions)
+            for table in RESTRICTED_TABLES
+        }
+        con.execute("checkpoint published; detach published")
+    return counts
+
+
+def _open(con: duckdb.DuckDBPyConnection, build: Path, target: Path) -> None:
+    con.execute(f"attach {literal(build)} as build (read_only)")
+    con.execute(f"attach {literal(target)} as published (storage_version '{_STORAGE_VERSION}')")
+
+
+def _copy(
+    con: duckdb.DuckDBPyConnection, source: str, table: str, schema: str, descriptions: dict[str, dict[str, str]]
+) -> int:
+    target = f"published.{schema}.{identifier(table)}"
+    # Sorted, so that equal content makes equal files and readers can skip what they do not ask for.
+    con.execute(f"create table {target} as select * from build.{source}.{identifier(table)} order by all")
+    for column, text in descriptions.get(table, {}).items():
+        what = f"column {target}.{identifier(column)}" if column else f"table {target}"
+        con.execute(f"comment on {what} is {literal(text)}")
+    return _count(con, target)
+
+
+def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
+    row = con.execute(f"select count(*) from {table}").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _write_ops(con: duckdb.DuckDBPyConnection, loads: Sequence[Load], checks: Sequence[CheckResult]) -> None:
+    con.execute(
+        """
+        create table published.ops.loads (
+            file_name varchar, sha256 varchar, entity varchar, profile varchar, rows_read bigint, rows_loaded bigint,
+            rows_quarantined bigint, rows_duplicate bigint, status varchar, code varchar, message varchar,
+            loaded_at timestamp
+        );
+        create table published.ops.quarantine (file_name varchar, entity varchar, rule varchar, rows bigint);
+        create table published.ops.checks (
+            asset varchar, check_name varchar, severity varchar, passed boolean, failing_rows bigint, total_rows bigint
+        );
+        """
+    )
+    if loads:
+        con.executemany(
+            "insert into published.ops.loads values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, cast(? as timestamptz) at time zone 'UTC')",
+            [
+                (
+                    l.file_name, l.sha256, l.entity, l.profile, l.rows_read, l.rows_loaded, l.rows_quarantined,
+                    l.rows_duplicate, l.status, l.code, l.message, l.loaded_at,
+                )
+                for l in loads
+            ],
+        )  # fmt: skip
+    quarantined = [
+        (load.file_name, load.entity, rule, rows)
+        for load in loads
+        if load.status == "loaded"
+        for rule, rows in load.quarantined_by_rule.items()
+    ]
+    if quarantined:
+        con.executemany("insert into published.ops.quarantine values (?, ?, ?, ?)", quarantined)
+    if checks:
+        con.executemany(
+            "insert into published.ops.checks values (?, ?, ?, ?, ?, ?)",
+            [(c.asset, c.check_name, c.severity, c.passed, c.failing_rows, c.total_rows) for c in checks],
+        )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _code_version() -> str | None:
+    found = subprocess.run(
+        ["git", "-C", str(PROJECT_ROOT), "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
+    )
+    return found.stdout.strip() or None

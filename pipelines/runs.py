@@ -1,0 +1,117 @@
+"""One run: the folder in which its steps leave what they found for each other, for publishing and for `status`.
+
+    runs/<run id>/   inbox.json, loads/<entity>.json, checks/<asset>.json, outcome.json     kept: counts, no rows
+    build/           the database that the run builds aside; gone when the run ends
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from expectations.runner import CheckResult
+from pipelines.errors import RefusedFile
+from pipelines.landing import LandedFile, Recognised
+from pipelines.loads import Load
+from pipelines.profiles import Profile
+from pipelines.settings import Settings
+
+_KEPT_RUNS = 50
+
+
+@dataclass(frozen=True)
+class Run:
+    """The state of one run; `run_id` is Dagster's."""
+
+    settings: Settings
+    run_id: str
+
+    @property
+    def folder(self) -> Path:
+        return self.settings.warehouse / "runs" / self.run_id
+
+    @property
+    def database(self) -> Path:
+        # One path for all runs of a warehouse: dbt parses everything again when it changes.
+        return self.settings.warehouse / "build" / "build.duckdb"
+
+    def begin(self) -> None:
+        """Clears what an earlier run left behind half-built."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.clear()
+        self.database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        earlier = sorted(self.folder.parent.iterdir(), key=lambda path: path.stat().st_mtime)
+        for path in earlier[:-_KEPT_RUNS]:
+            shutil.rmtree(path, ignore_errors=True)
+
+    def clear(self) -> None:
+        """Removes the build and the work files."""
+        for name in ("build", "work"):
+            shutil.rmtree(self.settings.warehouse / name, ignore_errors=True)
+
+    def write(self, name: str, content: Any) -> None:
+        path = self.folder / f"{name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.write_text(json.dumps(content, indent=1, default=str))
+
+    def read(self, name: str) -> Any:
+        return json.loads((self.folder / f"{name}.json").read_text())
+
+    def write_inbox(self, found: Iterable[Recognised]) -> None:
+        self.write(
+            "inbox",
+            [
+                {
+                    "path": str(one.file.path),
+                    "name": one.file.name,
+                    "sha256": one.file.sha256,
+                    "size": one.file.size,
+                    "profile": one.profile.profile if one.profile else None,
+                    "refusal": [one.refusal.code, one.refusal.message] if one.refusal else None,
+                }
+                for one in found
+            ],
+        )
+
+    def inbox(self, profiles: dict[str, Profile], entity: str | None = None) -> list[Recognised]:
+        """The files of the landing zone, of one entity where one is named (`unknown`: of none)."""
+        found = [
+            Recognised(
+                LandedFile(Path(one["path"]), one["name"], one["sha256"], one["size"]),
+                profiles.get(one["profile"]),
+                RefusedFile(*one["refusal"]) if one["refusal"] else None,
+            )
+            for one in self.read("inbox")
+        ]
+        return [one for one in found if entity in (None, one.profile.entity if one.profile else "unknown")]
+
+    def write_loads(self, part: str, loads: Iterable[Load]) -> None:
+        self.write(f"loads/{part}", [load.as_dict() for load in loads])
+
+    def loads(self, part: str = "*") -> list[Load]:
+        """What became of the files, in order of their names."""
+        found = [
+            Load(**one) for path in self.folder.glob(f"loads/{part}.json") for one in json.loads(path.read_text())
+        ]
+        return sorted(found, key=lambda load: load.file_name)
+
+    def write_checks(self, part: str, checks: Iterable[CheckResult]) -> None:
+        self.write(f"checks/{part}", [check.as_dict() for check in checks])
+
+    def checks(self) -> list[CheckResult]:
+        found = [
+            CheckResult(**one)
+            for path in sorted(self.folder.glob("checks/*.json"))
+            for one in json.loads(path.read_text())
+        ]
+        return sorted(found, key=lambda check: (check.asset, check.check_name))
+
+
+def last_run(settings: Settings) -> Run | None:
+    """The run that began last, published or not."""
+    folders = sorted((settings.warehouse / "runs").glob("*/inbox.json"), key=lambda path: path.stat().st_mtime)
+    return Run(settings, folders[-1].parent.name) if folders else None
