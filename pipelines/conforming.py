@@ -28,19 +28,31 @@ MARKS = ("_line", "_unparsed", "_ambiguous", "_violations")
 _AS_IT_STANDS = ColumnSource(constant="")
 
 # Puts stints together from periods: a new one begins after a gap, or after a row that ends its stint.
-# A period without a day says nothing of employment and leaves no row.
+# A period without a day leaves no row, unless it is all there is of a person: then hire and exit fall on one day.
 _STINTS = """
+        lasting as (
+            select * replace (
+                case
+                    when _until = _from - 1 and not coalesce(bool_or(_until is null or _until >= _from) over (
+                        partition by employee_id
+                    ), false) then _from
+                    else _until
+                end as _until
+            )
+            from typed
+        ),
         dated as (
             select
                 *,
                 _unread_interval is null and coalesce(_from is not null and (_until is null or _until >= _from), false)
                     as _has_days
-            from typed
+            from lasting
         ),
         followed as (
             select
                 *,
                 max(coalesce(_until, date '9999-12-31')) over before as _until_before,
+                max(case when _ends then _until end) over before as _ended_before,
                 lag(_ends) over (partition by employee_id, _has_days order by _from, _until nulls last, _line) as _ended
             from dated
             window before as (
@@ -48,10 +60,18 @@ _STINTS = """
                 rows between unbounded preceding and 1 preceding
             )
         ),
+        -- What overlaps a row that ends its stint goes on, as a new stint, on the day after.
+        cut as (
+            select * replace (
+                case when _has_days and _from <= _ended_before then _ended_before + 1 else _from end as _from,
+                _has_days and not coalesce(_until <= _ended_before, false) as _has_days
+            )
+            from followed
+        ),
         numbered as (
             select *, sum(case when _until_before is null or _from > _until_before + 1 or _ended then 1 else 0 end)
                 over (partition by employee_id, _has_days order by _from, _until nulls last, _line) as _stint
-            from followed
+            from cut
         ),
         stints as (
             select

@@ -18,6 +18,8 @@ RESTRICTED_TABLES = (
     "fct_movement",
     "fct_goal",
     "fct_goal_owner",
+    "fct_survey",
+    "fct_survey_respondent",
     "fct_survey_answer",
     "fct_recognition",
     "fct_review_rating",

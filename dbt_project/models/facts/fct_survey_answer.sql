@@ -22,6 +22,8 @@ numeric as (
         i.scale_max,
         i.is_reversed,
         a.responded_at,
+        a.is_last_answer,
+        a.place_from_end,
         {{ to_number('a.answer') }} as answer
     from answers as a
     inner join items as i on a.item_id = i.item_id
@@ -51,6 +53,7 @@ final as (
         t.item_id,
         t.driver,
         t.is_enps,
+        t.place_from_end,
         t.responded_at,
         t.answer,
         t.value,
@@ -70,7 +73,7 @@ final as (
             when t.answer >= 7 then 'passive'
             else 'detractor'
         end as enps_group,
-        r.left_out_because is null as is_counted
+        t.is_last_answer and r.left_out_because is null as is_counted
     from turned as t
     inner join {{ ref('fct_survey_respondent') }} as r
         on t.survey_id = r.survey_id and t.respondent_id = r.respondent_id

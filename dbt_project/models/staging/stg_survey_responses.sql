@@ -34,9 +34,16 @@ answered as (
 
 ),
 
-latest as (
+-- A respondent's last answer to an item counts; the earlier ones are kept and marked.
+ranked as (
 
-    {{ newest_by('answered', ['survey_id', 'respondent_id', 'item_id'], first_by='responded_at desc nulls last') }}
+    select
+        *,
+        row_number() over (
+            partition by survey_id, respondent_id, item_id
+            order by responded_at desc nulls last, delivery_number desc, line_number desc
+        ) as place_from_end
+    from answered
 
 ),
 
@@ -49,9 +56,10 @@ final as (
         answer,
         responded_at,
         employee_id,
-        {% for attribute in carried_attributes() %}{{ attribute }}{% if not loop.last %},
-        {% endif %}{% endfor %}
-    from latest
+        {% for attribute in carried_attributes() %}{{ attribute }},
+        {% endfor %}place_from_end = 1 as is_last_answer,
+        place_from_end
+    from ranked
 
 )
 

@@ -1,0 +1,25 @@
+-- What: in every dimension the slices' headcounts sum to the company's, since each person is in one slice of it.
+-- A returned row is a month and dimension in which they do not. Hidden dimensions have nothing to sum.
+with company as (
+
+    select month, closing, headcount_last_day from {{ ref('headcount_walk') }} where slice_dimension = 'company'
+
+),
+
+dimensions as (
+
+    select
+        month,
+        slice_dimension,
+        sum(closing) as closing,
+        sum(headcount_last_day) as headcount_last_day,
+        max(case when is_suppressed then 1 else 0 end) as is_suppressed
+    from {{ ref('headcount_walk') }}
+    group by month, slice_dimension
+
+)
+
+select d.month, d.slice_dimension
+from dimensions as d
+inner join company as c on d.month = c.month
+where d.is_suppressed = 0 and (d.closing <> c.closing or d.headcount_last_day <> c.headcount_last_day)
