@@ -1,0 +1,118 @@
+"""The command line: `perfwh run`, `status`, `sample`, `config`. Says what happened and what to do next.
+
+Heavy packages are imported by the commands that need them, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipelines.errors import UserError
+from pipelines.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class _Group(click.Group):
+    """Turns errors of the user's into a message and the exit code of the contract, never a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            click.echo(f"perfwh: {error}", err=True)
+            ctx.exit(error.exit_code)
+
+
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    """Options that every command takes which reads the warehouse; they win over the environment."""
+    for option in (
+        click.option("--warehouse", type=click.Path(path_type=Path), help="Where the runs write (PERFWH_WAREHOUSE)."),
+        click.option("--landing", type=click.Path(path_type=Path), help="The folder of exports (PERFWH_LANDING)."),
+    ):
+        command = option(command)
+    return command
+
+
+def _in_force(landing: Path | None, warehouse: Path | None, **more: Any) -> Settings:
+    """The settings, with the options put where the steps of a run find them: in the environment."""
+    for name, value in {"landing": landing, "warehouse": warehouse, **more}.items():
+        if value is not None:
+            os.environ[f"PERFWH_{name.upper()}"] = str(value)
+    return load_settings()
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="performance-warehouse")
+def main() -> None:
+    """The performance warehouse: exports of HR systems in, trusted marts out."""
+
+
+@main.command()
+@_options
+@click.option("--profiles", type=click.Path(path_type=Path), help="Folder of your own source profiles.")
+@click.option("--observed-to", type=click.DateTime(["%Y-%m-%d"]), help="Last day the exports speak of.")
+@click.option("--force", is_flag=True, help="Run even where nothing is new.")
+def run(landing: Path | None, warehouse: Path | None, profiles: Path | None, observed_to: Any, force: bool) -> None:
+    """Publish everything new in the landing zone, as a Dagster run.
+
+    Exit codes: 0 published, or nothing new; 1 failed; 2 usage or configuration; 3 blocked by a check, the last
+    good version kept.
+    """
+    from pipelines import running
+
+    day = observed_to.date().isoformat() if observed_to else None
+    settings = _in_force(landing, warehouse, profiles=profiles, observed_to=day)
+    sys.exit(running.run(settings, force))
+
+
+@main.command()
+@_options
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+def status(landing: Path | None, warehouse: Path | None, as_json: bool) -> None:
+    """Loads, quarantine, checks and versions; of the last run too if it published nothing."""
+    from pipelines import reporting
+
+    settings = _in_force(landing, warehouse)
+    found = reporting.status(settings)
+    if as_json:
+        click.echo(json.dumps(found, indent=2, default=str))
+    else:
+        reporting.print_status(found)
+
+
+@main.command()
+@click.option("--employees", default=500, show_default=True, type=click.IntRange(min=20), help="People at the start.")
+@click.option("--months", default=24, show_default=True, type=click.IntRange(min=1), help="Months of exports.")
+@click.option("--seed", default=1, show_default=True, help="Equal seeds give equal companies.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write into.")
+def sample(employees: int, months: int, seed: int, out: Path) -> None:
+    """Write the exports of an invented company, shaped like those of vendors."""
+    from pipelines.sample import write_company
+
+    if out.exists() and any(out.iterdir()):
+        raise UserError(f"{out}: is not empty; name a folder that is, or does not exist yet")
+    counts = write_company(out, employees, months, seed)
+    for name, rows in counts.items():
+        click.echo(f"  {name:<28} {rows:>10,} rows")
+    click.echo(f"Exports of {employees:,} people over {months} months are in {out}")
+
+
+@main.command()
+@_options
+def config(landing: Path | None, warehouse: Path | None) -> None:
+    """The configuration in force, secrets masked."""
+    settings = _in_force(landing, warehouse)
+    shown = settings.model_dump(mode="json")
+    width = max(map(len, shown))
+    for name, value in shown.items():
+        click.echo(f"{name:<{width}}  {value}")
+
+

@@ -1,0 +1,67 @@
+"""The job for the whole run, its schedule, and how a run talks to the terminal."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+
+import dagster as dg
+
+JOB = "warehouse"
+
+warehouse_job = dg.define_asset_job(
+    JOB,
+    selection=dg.AssetSelection.all(),
+    # Steps that write one DuckDB file would collide, and each process of its own imports everything again.
+    executor_def=dg.in_process_executor,
+    description="Everything: landing zone → published marts. The same job that `perfwh run` starts.",
+    tags={"dagster/max_retries": "0"},
+)
+
+# Off until someone says that this machine is the one that publishes: two of them would publish twice.
+nightly = dg.ScheduleDefinition(
+    name="nightly",
+    job=warehouse_job,
+    cron_schedule="0 5 * * *",
+    default_status=dg.DefaultScheduleStatus.STOPPED,
+    description="Every morning at five; a run without new files publishes the same figures again.",
+)
+
+
+class _ProgressHandler(logging.Handler):
+    """One line for each asset made and each check failed; Dagster's own log has the rest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._began = time.monotonic()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        event = (getattr(record, "dagster_meta", None) or {}).get("dagster_event")
+        line = self._line(event) if event else None
+        if line:
+            print(f"  {time.monotonic() - self._began:6.1f}s  {line}", file=sys.stderr, flush=True)
+
+    def _line(self, event: dg.DagsterEvent) -> str | None:
+        match event.event_type_value:
+            case "ASSET_MATERIALIZATION":
+                made = event.step_materialization_data.materialization
+                rows = made.metadata.get("dagster/row_count")
+                count = f"  {rows.value:,} rows" if rows is not None else ""
+                return f"{made.asset_key.to_user_string():<42}{count}"
+            case "ASSET_CHECK_EVALUATION":
+                check = event.asset_check_evaluation_data
+                if check.passed:
+                    return None
+                word = "FAILED" if check.severity == dg.AssetCheckSeverity.ERROR else "warning"
+                failing = check.metadata.get("failing_rows") or check.metadata.get("dagster_dbt/failed_row_count")
+                rows = f": {failing.value:,} rows" if failing is not None else ""
+                return f"{word}  {check.asset_key.to_user_string()} · {check.check_name}{rows}"
+        return None
+
+
+@dg.logger(description="Progress on the terminal: one line for each asset, and failed checks.")
+def progress(_: dg.InitLoggerContext) -> logging.Logger:
+    logger = logging.Logger("progress", logging.DEBUG)
+    logger.addHandler(_ProgressHandler())
+    return logger

@@ -1,0 +1,59 @@
+"""dbt's models and tests as assets and checks. The manifest is prepared once, not by every process that loads this."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
+
+from pipelines.defs.sources import this_run
+from pipelines.models import descriptions_of, dbt_checks, ensure_manifest
+from pipelines.settings import DBT_PROJECT
+
+PROJECT = DbtProject(DBT_PROJECT, profiles_dir=DBT_PROJECT)
+
+
+class Translator(DagsterDbtTranslator):
+    """Groups by layer, owners and kinds; one key per table: its layer and its name."""
+
+    def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> dg.AssetSpec:
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        node = manifest["nodes"].get(unique_id)
+        if node is None:
+            return spec
+        layer = node["schema"]
+        area = node["fqn"][2] if layer == "marts" else layer
+        return spec.replace_attributes(
+            key=dg.AssetKey([layer, node["name"]]),
+            group_name=area if area != "restricted" else "facts",
+            owners=["team:people-analytics"],
+            kinds={"dbt", "duckdb"},
+            tags={"data_class": "aggregate" if layer == "marts" else "person"},
+        )
+
+
+@dbt_assets(manifest=ensure_manifest(), dagster_dbt_translator=Translator(), project=PROJECT, name="models")
+def models(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
+    run = this_run(context)
+    settings = run.settings
+    variables = {
+        **settings.dbt_vars(),
+        "build_database": str(run.database),
+        "threads": settings.threads,
+        "memory_limit": settings.memory_limit,
+        "spill": str(settings.warehouse / "work" / "spill"),
+    }
+    invocation = dbt.cli(
+        ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps(variables)],
+        context=context,
+        raise_on_error=True,
+    )
+    try:
+        yield from invocation.stream().fetch_row_counts()
+    finally:
+        results = invocation.target_path / "run_results.json"
+        manifest = json.loads(ensure_manifest().read_text())
+        if results.exists():
+            run.write_checks("models", dbt_checks(json.loads(results.read_text()), manifest))
+        run.write("descriptions", descriptions_of(manifest))

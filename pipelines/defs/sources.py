@@ -1,0 +1,214 @@
+"""From the landing zone to validated entities: `landing/files`, then `raw/*` and `validated/*` for each entity."""
+
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+
+from expectations.runner import CheckResult
+from pipelines import building, landing, loads, validating
+from pipelines.defs import checks
+from pipelines.entities import ENTITIES, LOOKUP, Column, Entity
+from pipelines.errors import RefusedFile
+from pipelines.profiles import load_profiles
+from pipelines.runs import Run
+from pipelines.settings import load_settings
+
+OWNERS = ["team:data-engineering"]
+LANDING = dg.AssetKey(["landing", "files"])
+PSEUDONYMS = dg.AssetKey(["validated", "person_pseudonyms"])
+_MARKS = (
+    dg.TableColumn("delivery_number", "integer", "Place of the file among those in force."),
+    dg.TableColumn("line_number", "bigint", "Line of the file."),
+)
+
+
+def this_run(context: dg.AssetExecutionContext) -> Run:
+    """The state of the run that a step belongs to."""
+    return Run(load_settings(), context.run.run_id)
+
+
+@dg.asset(
+    key=LANDING,
+    group_name="landing",
+    owners=OWNERS,
+    kinds={"file"},
+    description="The export files in the landing zone, each with its content hash and the source profile it belongs to.",
+    check_specs=checks.specs_of_files(LANDING),
+)
+def landing_files(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    run = this_run(context)
+    run.begin()
+    profiles = load_profiles(run.settings.profiles)
+    whole, held = landing.settle(landing.list_files(run.settings.landing), run.settings.settle_seconds)
+    found, unreadable = [], []
+    for path in whole:
+        try:
+            found.append(landing.recognise(landing.take_in(path, run.settings.landing), profiles))
+        except RefusedFile as refusal:
+            name = path.relative_to(run.settings.landing).as_posix()
+            unreadable.append(loads.refused(landing.LandedFile(path, name, "", 0), None, refusal))
+    run.write_inbox(found)
+    # Files of no known entity are judged here; the others where their entity is.
+    strangers = [
+        loads.refused(one.file, None, one.refusal or RefusedFile("NO_PROFILE", "no profile"))
+        for one in run.inbox(profiles, "unknown")
+    ]
+    waiting = [loads.held(path.relative_to(run.settings.landing).as_posix()) for path in held]
+    run.write_loads("landing", [*strangers, *unreadable, *waiting])
+    yield dg.MaterializeResult(
+        asset_key=LANDING,
+        metadata={
+            "dagster/row_count": len(found),
+            "files": len(found),
+            "held": len(held),
+            "bytes": sum(one.file.size for one in found),
+        },
+    )
+    results = validating.file_checks("landing/files", [*strangers, *unreadable])
+    run.write_checks("landing", results)
+    yield from checks.results(LANDING, results)
+
+
+def _raw_asset(entity: str, description: str) -> dg.AssetsDefinition:
+    key = dg.AssetKey(["raw", entity])
+
+    @dg.asset(
+        key=key,
+        deps=[LANDING],
+        group_name="raw",
+        owners=OWNERS,
+        kinds={"parquet", "duckdb"},
+        description=f"{description} As delivered: every value as the text that stood there, one immutable Parquet per file.",
+        check_specs=checks.specs_of_files(key),
+    )
+    def raw(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        run = this_run(context)
+        refused, rows, files = [], 0, 0
+        for found in run.inbox(load_profiles(run.settings.profiles), entity):
+            try:
+                if found.refusal:
+                    raise found.refusal
+                read = loads.read(found, run.settings)
+                files, rows = files + 1, rows + read.row_count + read.reject_count
+            except RefusedFile as refusal:
+                refused.append(loads.refused(found.file, found.profile, refusal))
+        run.write_loads(f"raw-{entity}", refused)
+        yield dg.MaterializeResult(asset_key=key, metadata={"dagster/row_count": rows, "files": files})
+        results = validating.file_checks(f"raw/{entity}", refused)
+        run.write_checks(f"raw-{entity}", results)
+        yield from checks.results(key, results)
+
+    return raw
+
+
+def _conform(run: Run, entity: str, lookups: Sequence[loads.Load]) -> list[loads.Load]:
+    unread = {load.file_name for load in run.loads(f"raw-{entity}")}
+    judged = []
+    for found in run.inbox(load_profiles(run.settings.profiles), entity):
+        if found.file.name in unread:
+            continue
+        try:
+            paths, keys = loads.lookups_for(found, list(lookups), run.settings)
+            judged.append(loads.conform(found, paths, keys, run.settings))
+        except RefusedFile as refusal:
+            judged.append(loads.refused(found.file, found.profile, refusal))
+    return judged
+
+
+@dg.asset(
+    key=["validated", LOOKUP],
+    deps=[["raw", LOOKUP]],
+    group_name="validated",
+    owners=OWNERS,
+    kinds={"parquet", "duckdb"},
+    description="Files that only help to read others: names of departments, first salaries and the like.",
+    check_specs=checks.specs_of_files(dg.AssetKey(["validated", LOOKUP])),
+)
+def validated_lookup(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    run = this_run(context)
+    key = dg.AssetKey(["validated", LOOKUP])
+    judged = _conform(run, LOOKUP, [])
+    run.write_loads(LOOKUP, judged)
+    yield dg.MaterializeResult(asset_key=key, metadata={"dagster/row_count": sum(load.rows_loaded for load in judged)})
+    results = validating.file_checks("validated/lookup", judged)
+    run.write_checks("validated-lookup", results)
+    yield from checks.results(key, results)
+
+
+def _schema(columns: Sequence[Column]) -> dg.TableSchema:
+    return dg.TableSchema(
+        [
+            *(
+                dg.TableColumn(
+                    column.name, column.type, column.description, dg.TableColumnConstraints(nullable=not column.required)
+                )
+                for column in columns
+            ),
+            *_MARKS,
+        ]
+    )
+
+
+def _validated_asset(entity: Entity) -> dg.AssetsDefinition:
+    key = dg.AssetKey(["validated", entity.name])
+    name = f"validated/{entity.name}"
+
+    @dg.asset(
+        key=key,
+        deps=[["raw", entity.name], ["validated", LOOKUP]],
+        group_name="validated",
+        owners=OWNERS,
+        kinds={"parquet", "duckdb", "greatexpectations"},
+        description=f"{entity.name}: typed rows that broke no critical rule. One row per {entity.grain}.",
+        metadata={"dagster/column_schema": _schema(entity.columns)},
+        check_specs=checks.specs_of_entity(key, entity.name),
+    )
+    def validated(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        run = this_run(context)
+        profiles = load_profiles(run.settings.profiles)
+        judged = _conform(run, entity.name, run.loads(LOOKUP))
+        run.write_loads(entity.name, judged)
+        rows = building.add_entity(run, entity, judged, profiles)
+        yield dg.MaterializeResult(
+            asset_key=key,
+            metadata={
+                "dagster/row_count": rows,
+                "files": len(judged),
+                "rows_read": sum(load.rows_read for load in judged),
+                "rows_quarantined": sum(load.rows_quarantined for load in judged),
+                "rows_duplicate": sum(load.rows_duplicate for load in judged),
+            },
+        )
+        results: list[CheckResult] = [
+            *validating.file_checks(name, judged),
+            *validating.balance_checks(name, judged, run.settings),
+            *validating.rule_checks(run, entity.name, name, any(load.rows_read for load in judged)),
+        ]
+        run.write_checks(f"validated-{entity.name}", results)
+        yield from checks.results(key, results)
+
+    return validated
+
+
+@dg.asset(
+    key=PSEUDONYMS,
+    deps=[["validated", "employees"]],
+    group_name="validated",
+    owners=OWNERS,
+    kinds={"duckdb", "python"},
+    description="How people are named in the marts: keyed pseudonyms. One row per person. Never published.",
+)
+def person_pseudonyms(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    return dg.MaterializeResult(metadata={"dagster/row_count": building.add_pseudonyms(this_run(context))})
+
+
+def source_assets() -> list[dg.AssetsDefinition]:
+    """All assets from the landing zone to dbt's source."""
+    return [
+        landing_files,
+        *(_raw_asset(entity.name, f"Files of {entity.name}.") for entity in ENTITIES.values()),
+        _raw_asset(LOOKUP, "Files that only help to read others."),
+        validated_lookup,
+        *(_validated_asset(entity) for entity in ENTITIES.values()),
+        person_pseudonyms,
+    ]

@@ -1,0 +1,86 @@
+"""dbt's artefacts: the manifest, prepared once for a state of the project, and what it and the results say."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from expectations.runner import CheckResult
+from pipelines.settings import DBT_PROJECT
+
+_PARTS = ("models", "macros", "tests", "dbt_project.yml", "profiles.yml")
+
+
+def _project_files() -> Iterable[Path]:
+    for part in _PARTS:
+        path = DBT_PROJECT / part
+        yield from sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+
+
+def project_digest() -> str:
+    """Changes whenever a file of the dbt project does."""
+    return hashlib.sha256(b"".join(file.read_bytes() for file in _project_files())).hexdigest()
+
+
+def ensure_manifest() -> Path:
+    """The path of the manifest, which is written anew where the project has changed since.
+
+    Raises:
+        RuntimeError: dbt could not parse the project.
+    """
+    target = DBT_PROJECT / "target"
+    manifest, stamp = target / "manifest.json", target / "manifest.sha256"
+    digest = project_digest()
+    if manifest.exists() and stamp.exists() and stamp.read_text() == digest:
+        return manifest
+    target.mkdir(exist_ok=True)
+    # Several processes may load the definitions at once.
+    with FileLock(target / "manifest.lock"):
+        if not (manifest.exists() and stamp.exists() and stamp.read_text() == digest):
+            from dbt.cli.main import dbtRunner
+
+            folder = str(DBT_PROJECT)
+            outcome = dbtRunner().invoke(["--quiet", "parse", "--project-dir", folder, "--profiles-dir", folder])
+            if not outcome.success:
+                raise RuntimeError(f"dbt cannot parse {DBT_PROJECT}") from outcome.exception
+            stamp.write_text(digest)
+    return manifest
+
+
+def descriptions_of(manifest: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """Table → column → definition; the table's own stands under the empty name."""
+    return {
+        node["name"]: {
+            "": node["description"].strip(),
+            **{name: column["description"].strip() for name, column in node["columns"].items()},
+        }
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and node["description"]
+    }
+
+
+def dbt_checks(run_results: dict[str, Any], manifest: dict[str, Any]) -> list[CheckResult]:
+    """The dbt tests of a build as check results; a failing row is a row that the test returns."""
+    checks = []
+    for result in run_results["results"]:
+        node = manifest["nodes"].get(result["unique_id"])
+        if node is None or node["resource_type"] != "test":
+            continue
+        attached = node.get("attached_node") or next(iter(node["depends_on"]["nodes"]), "")
+        model = manifest["nodes"].get(attached) or {"schema": "models", "name": "all"}
+        severity = "critical" if node["config"]["severity"].lower() == "error" else "warning"
+        checks.append(
+            CheckResult(
+                f"{model['schema']}/{model['name']}",
+                node["name"],
+                severity,  # type: ignore[arg-type]
+                result["status"] == "pass",
+                int(result.get("failures") or 0),
+                0,
+            )
+        )
+    return checks

@@ -1,0 +1,140 @@
+"""What people are told: the summary at the end of a run, and `perfwh status`. Counts and names of files only."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.errors import EXIT_BLOCKED, EXIT_PUBLISHED
+from pipelines.loads import superseded
+from pipelines.publishing import published_manifest
+from pipelines.runs import Run, last_run
+from pipelines.settings import Settings
+
+_MOST_LINES = 12
+
+
+def _console() -> Console:
+    return Console(soft_wrap=True, highlight=False)
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="left" if column in ("", "entity", "mart", "file", "what") else "right")
+    return table
+
+
+def print_summary(settings: Settings, run_id: str, code: int) -> None:
+    """The end of a run: files and rows in, quarantine, marts out, and where to look next."""
+    run = Run(settings, run_id)
+    console = _console()
+    loads = run.loads()
+    table = _table("\nIn", "entity", "files", "rows read", "loaded", "quarantined", "duplicate")
+    for entity in sorted({load.entity for load in loads}):
+        of = [load for load in loads if load.entity == entity]
+        table.add_row(
+            entity,
+            f"{len(of):,}",
+            *(
+                f"{sum(getattr(load, name) for load in of):,}"
+                for name in ("rows_read", "rows_loaded", "rows_quarantined", "rows_duplicate")
+            ),
+        )
+    console.print(table)
+    for load in [load for load in loads if load.status in ("refused", "held")][:_MOST_LINES]:
+        console.print(f"{load.status}: {load.file_name}: {load.code}: {load.message}", markup=False)
+    if code == EXIT_PUBLISHED:
+        outcome = run.read("outcome")
+        out = _table("\nOut", "mart", "rows")
+        for name, rows in outcome["row_counts"].items():
+            if name.startswith("marts."):
+                out.add_row(name.removeprefix("marts."), f"{rows:,}")
+        console.print(out)
+    failed = [check for check in run.checks() if not check.passed]
+    warnings = [check for check in failed if not check.blocks]
+    if warnings:
+        console.print(f"\n{len(warnings)} checks warn:")
+        for check in warnings[:_MOST_LINES]:
+            console.print(f"  {check.asset} · {check.check_name}: {check.failing_rows:,} rows", markup=False)
+        if len(warnings) > _MOST_LINES:
+            console.print(f"  ... and {len(warnings) - _MOST_LINES} more: perfwh status")
+    published = settings.warehouse / "published"
+    if code == EXIT_PUBLISHED:
+        console.print(f"\nPublished version {run.read('outcome')['version']}: {published}")
+        console.print("Next: query performance.duckdb there, `perfwh status`, or `make dev` for Dagster's pages.")
+        return
+    if code == EXIT_BLOCKED:
+        console.print("\nBlocked, nothing is published:")
+        for check in [check for check in failed if check.blocks]:
+            if not (check.check_name == "every_file_is_loaded" and loads):
+                console.print(f"  {check.asset} · {check.check_name}: {check.description}", markup=False)
+    else:
+        console.print("\nThe run failed, nothing is published. Dagster's page of the run says where: make dev")
+    current = published_manifest(settings)
+    console.print(f"Version {current['version']} stays current." if current else "There is no published version yet.")
+
+
+def status(settings: Settings) -> dict[str, Any]:
+    """What is published, and what became of the last run: a dict that JSON can hold."""
+    manifest = published_manifest(settings)
+    versions = sorted(path.name for path in (settings.warehouse / "versions").glob("[!.]*"))
+    last = last_run(settings)
+    loads = last.loads() if last else []
+    return {
+        "published": manifest
+        and {name: manifest[name] for name in ("version", "run_id", "published_at", "row_counts")},
+        "versions": versions,
+        "last_run": last
+        and {
+            "run_id": last.run_id,
+            "published": (last.folder / "outcome.json").exists(),
+            "loads": [asdict(load) for load in (*loads, *superseded(loads, settings))],
+            "quarantine": [
+                {"file_name": load.file_name, "entity": load.entity, "rule": rule, "rows": rows}
+                for load in loads
+                for rule, rows in load.quarantined_by_rule.items()
+            ],
+            "checks": [asdict(check) for check in last.checks()],
+        },
+    }
+
+
+def print_status(found: dict[str, Any]) -> None:
+    """`status` for people."""
+    console = _console()
+    published, last = found["published"], found["last_run"]
+    if published:
+        console.print(f"Published: version {published['version']} of {published['published_at']}")
+    else:
+        console.print("Nothing is published yet: perfwh run")
+    if len(found["versions"]) > 1:
+        console.print(f"Kept: {', '.join(found['versions'])}")
+    if not last:
+        return
+    console.print(f"Last run: {last['run_id']} ({'published' if last['published'] else 'published nothing'})")
+    table = _table("\nLoads", "file", "status", "rows read", "loaded", "quarantined", "duplicate")
+    for load in last["loads"]:
+        table.add_row(
+            load["file_name"],
+            load["status"] + (f" ({load['code']})" if load["code"] else ""),
+            *(f"{load[name]:,}" for name in ("rows_read", "rows_loaded", "rows_quarantined", "rows_duplicate")),
+        )
+    console.print(table)
+    for load in last["loads"]:
+        if load["status"] in ("refused", "held"):
+            console.print(f"{load['file_name']}: {load['message']}", markup=False)
+    if last["quarantine"]:
+        quarantine = _table("\nQuarantine", "file", "rule", "rows")
+        for entry in last["quarantine"]:
+            quarantine.add_row(entry["file_name"], entry["rule"], f"{entry['rows']:,}")
+        console.print(quarantine)
+    failed = [check for check in last["checks"] if not check["passed"]]
+    console.print(f"\nChecks: {len(last['checks']) - len(failed)} passed, {len(failed)} did not")
+    for check in failed:
+        console.print(
+            f"  {check['severity']}: {check['asset']} · {check['check_name']}: {check['failing_rows']:,} rows", markup=False
+        )

@@ -1,0 +1,100 @@
+"""One run from the command line: starts Dagster's job, follows it, and says how it ended."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines import landing, publishing, reporting
+from pipelines.errors import EXIT_BLOCKED, EXIT_FAILED, EXIT_PUBLISHED, UserError
+from pipelines.profiles import load_profiles
+from pipelines.pseudonyms import key_in_force
+from pipelines.settings import PROJECT_ROOT, Settings
+
+if TYPE_CHECKING:
+    from dagster import ExecuteInProcessResult
+
+
+def prepare_dagster_home(settings: Settings) -> Path:
+    """Makes Dagster's folder, with the project's instance configuration in it."""
+    home = settings.dagster_home
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    configured, wanted = home / "dagster.yaml", PROJECT_ROOT / "dagster.yaml"
+    if not configured.exists() and wanted.exists():
+        shutil.copyfile(wanted, configured)
+    os.environ["DAGSTER_HOME"] = str(home)
+    return home
+
+
+def check_before(settings: Settings) -> None:
+    """Finds faults of usage and configuration before anything starts.
+
+    Raises:
+        UserError: no landing zone, nothing in it, an invalid profile, or no place to write.
+    """
+    if not landing.list_files(settings.landing):
+        raise UserError(
+            f"{settings.landing}: no export files. Put some there (see docs/profiles.md), "
+            "or try `perfwh sample --out FOLDER`."
+        )
+    load_profiles(settings.profiles)
+    key_in_force(settings)
+    try:
+        settings.warehouse.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{settings.warehouse}: cannot be made ({error.strerror})") from None
+    if not os.access(settings.warehouse, os.W_OK):
+        raise UserError(f"{settings.warehouse}: cannot be written to")
+
+
+def run(settings: Settings, force: bool = False) -> int:
+    """Runs the whole job.
+
+    Args:
+        settings: the configuration in force, which the environment must say too.
+        force: run even where nothing has changed since the current version.
+
+    Returns:
+        The exit code of the contract.
+
+    Raises:
+        UserError: a fault of usage or configuration.
+    """
+    check_before(settings)
+    from pipelines.fingerprint import fingerprint
+
+    current = publishing.published_manifest(settings)
+    if current and not force and current["fingerprint"] == fingerprint(settings):
+        print(f"Nothing new since version {current['version']}; it stays current.")
+        return EXIT_PUBLISHED
+    os.umask(0o077)
+    prepare_dagster_home(settings)
+    print(f"perfwh: {settings.landing} → {settings.warehouse / 'published'}", file=sys.stderr, flush=True)
+    result = _execute()
+    code = _exit_code(result)
+    reporting.print_summary(settings, result.run_id, code)
+    return code
+
+
+def _execute() -> ExecuteInProcessResult:
+    import dagster as dg
+
+    from pipelines.defs.jobs import JOB
+    from pipelines.definitions import defs
+
+    with dg.DagsterInstance.get() as instance:
+        job = defs().get_job_def(JOB) if hasattr(defs(), "get_job_def") else defs().resolve_job_def(JOB)
+        return job.execute_in_process(instance=instance, raise_on_error=False)
+
+
+def _exit_code(result: ExecuteInProcessResult) -> int:
+    import dagster as dg
+
+    if result.success:
+        return EXIT_PUBLISHED
+    checks = [check for check in result.get_asset_check_evaluations() if not check.passed]
+    blocked = any(check.severity == dg.AssetCheckSeverity.ERROR for check in checks)
+    return EXIT_BLOCKED if blocked else EXIT_FAILED
