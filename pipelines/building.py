@@ -124,3 +124,18 @@ def add_pseudonyms(run: Run) -> int:
         )
         con.execute(f"create or replace table {VALIDATED}.person_pseudonyms as select * from named")
     return len(people)
+
+
+def table_counts(run: Run) -> dict[str, int]:
+    """Rows of every table that dbt has built, by `schema__table`."""
+    with connect(run.settings, run.database, read_only=True) as con:
+        tables = con.execute(
+            "select schema_name, table_name from duckdb_tables() where not internal order by 1, 2"
+        ).fetchall()
+        if not tables:
+            return {}
+        counts = " union all ".join(
+            f"select {literal(f'{schema}__{table}')}, count(*) from {identifier(schema)}.{identifier(table)}"
+            for schema, table in tables
+        )
+        return dict(con.execute(counts).fetchall())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -73,21 +74,26 @@ def run(settings: Settings, force: bool = False) -> int:
     os.umask(0o077)
     prepare_dagster_home(settings)
     print(f"perfwh: {settings.landing} → {settings.warehouse / 'published'}", file=sys.stderr, flush=True)
-    result = _execute()
+    result = _execute(settings.warehouse / "runs" / "dbt.log")
     code = _exit_code(result)
     reporting.print_summary(settings, result.run_id, code)
     return code
 
 
-def _execute() -> ExecuteInProcessResult:
+def _execute(log: Path) -> ExecuteInProcessResult:
     import dagster as dg
 
     from pipelines.defs.jobs import JOB
     from pipelines.definitions import defs
 
     with dg.DagsterInstance.get() as instance:
-        job = defs().get_job_def(JOB) if hasattr(defs(), "get_job_def") else defs().resolve_job_def(JOB)
-        return job.execute_in_process(instance=instance, raise_on_error=False)
+        job = defs().resolve_job_def(JOB)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        # The progress lines instead of Dagster's log, which the run's page has, and of dbt's, which goes to a file.
+        with log.open("w") as stream, contextlib.redirect_stdout(stream):
+            return job.execute_in_process(
+                instance=instance, raise_on_error=False, run_config={"loggers": {"console": {"config": {}}}}
+            )
 
 
 def _exit_code(result: ExecuteInProcessResult) -> int:

@@ -38,7 +38,10 @@ class _ProgressHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         event = (getattr(record, "dagster_meta", None) or {}).get("dagster_event")
+        built = record.name == "dagster" and str(getattr(record, "dagster_meta", {}).get("orig_message", ""))
         line = self._line(event) if event else None
+        if built and built.startswith("built "):
+            line = built
         if line:
             print(f"  {time.monotonic() - self._began:6.1f}s  {line}", file=sys.stderr, flush=True)
 

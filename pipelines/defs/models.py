@@ -1,12 +1,14 @@
 """dbt's models and tests as assets and checks. The manifest is prepared once, not by every process that loads this."""
 
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
 
+from pipelines.building import table_counts
 from pipelines.defs.sources import this_run
 from pipelines.models import descriptions_of, dbt_checks, ensure_manifest
 from pipelines.settings import DBT_PROJECT
@@ -45,15 +47,24 @@ def models(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[A
         "spill": str(settings.warehouse / "work" / "spill"),
     }
     invocation = dbt.cli(
-        ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps(variables)],
-        context=context,
-        raise_on_error=True,
+        ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps(variables)], context=context
     )
+    # Row counts can only be read once dbt has let go of the database, so what it reports is passed on at the end.
+    events: list[Any] = []
     try:
-        yield from invocation.stream().fetch_row_counts()
+        for event in invocation.stream():
+            events.append(event)
+            if isinstance(event, dg.Output):
+                context.log.info(f"built {event.output_name.replace('__', '/', 1)}")
     finally:
         results = invocation.target_path / "run_results.json"
-        manifest = json.loads(ensure_manifest().read_text())
         if results.exists():
+            manifest = json.loads(ensure_manifest().read_text())
             run.write_checks("models", dbt_checks(json.loads(results.read_text()), manifest))
-        run.write("descriptions", descriptions_of(manifest))
+            run.write("descriptions", descriptions_of(manifest))
+        shutil.rmtree(invocation.target_path, ignore_errors=True)
+        counts = table_counts(run)
+        for event in events:
+            if isinstance(event, dg.Output) and event.output_name in counts:
+                event = event.with_metadata({**event.metadata, "dagster/row_count": counts[event.output_name]})
+            yield event
