@@ -64,11 +64,16 @@ def descriptions_of(manifest: dict[str, Any]) -> dict[str, dict[str, str]]:
 
 
 def dbt_checks(run_results: dict[str, Any], manifest: dict[str, Any]) -> list[CheckResult]:
-    """The dbt tests of a build as check results; a failing row is a row that the test returns."""
+    """The dbt tests of a build as check results; a failing row is a row that the test returns.
+
+    A test that was skipped, or that could not be run, is no result: the run fails by itself then.
+    """
     checks = []
     for result in run_results["results"]:
         node = manifest["nodes"].get(result["unique_id"])
         if node is None or node["resource_type"] != "test":
+            continue
+        if result["status"] not in ("pass", "warn", "fail"):
             continue
         attached = node.get("attached_node") or next(iter(node["depends_on"]["nodes"]), "")
         model = manifest["nodes"].get(attached) or {"schema": "models", "name": "all"}

@@ -125,9 +125,9 @@ def _read_csv(
             raise _refusal(error, read) from None
         skipped = read.skip_rows + read.header_rows
         con.execute(
-            f"""
+            """
             create temp table rejects as
-            select line as record, min(byte_position) as byte_position, any_value(csv_line) as raw_row,
+            select line as record, any_value(csv_line) as raw_row,
                    string_agg(distinct lower(replace(error_type::varchar, ' ', '_')), '|' order by 1) as error
             from reject_errors group by line order by line
             """
@@ -139,7 +139,7 @@ def _read_csv(
             ).fetchone()
             if last and last[0]:
                 raise RefusedFile("TRUNCATED", "the last line is cut short; deliver the whole file again")
-        return _number_lines(con, out, skipped, len(header), read.footer)
+        return _number_lines(con, out, skipped, len(header), read.footer, read.delimiter)
     finally:
         text.unlink(missing_ok=True)
 
@@ -149,15 +149,19 @@ def _ends_with_newline(stream: object, size: int) -> bool:
     return bool(stream.read(2).rstrip(b"\x00")[-1:] in (b"\n", b"\r"))  # type: ignore[attr-defined]
 
 
-def _number_lines(con: duckdb.DuckDBPyConnection, out: Path, skipped: int, width: int, footer: str | None) -> str:
+def _number_lines(
+    con: duckdb.DuckDBPyConnection, out: Path, skipped: int, width: int, footer: str | None, delimiter: str
+) -> str:
     """How the line of a row follows from its place; kept in a column only where it is not plain counting.
 
     Rows of several lines push the ones after them down, and so do lines that were not cut into fields.
     """
     cut = f"read_parquet({literal(out / 'cut.parquet')}, file_row_number = true)"
     fields = [f"c{place}" for place in range(width)]
+    # A total below the rows seldom has as many fields as they.
+    is_data = f"not regexp_full_match(split_part(raw_row, {literal(delimiter)}, 1), {literal(footer)})" if footer else "true"
     con.execute(
-        f"copy (select record as _line, error, raw_row from rejects order by record) "
+        f"copy (select record as _line, error, raw_row from rejects where {is_data} order by record) "
         f"to {literal(out / REJECTS)} (format parquet)"
     )
     broken = " or ".join(f"contains({field}, chr(10))" for field in fields)

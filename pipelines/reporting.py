@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from typing import Any
 
@@ -18,7 +19,8 @@ _MOST_LINES = 12
 
 
 def _console() -> Console:
-    return Console(soft_wrap=True, highlight=False)
+    # In a pipe or a log nothing is cut off.
+    return Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 160)
 
 
 def _table(title: str, *columns: str) -> Table:

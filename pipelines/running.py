@@ -13,6 +13,7 @@ from pipelines import landing, publishing, reporting
 from pipelines.errors import EXIT_BLOCKED, EXIT_FAILED, EXIT_PUBLISHED, UserError
 from pipelines.profiles import load_profiles
 from pipelines.pseudonyms import key_in_force
+from pipelines.runs import Run
 from pipelines.settings import PROJECT_ROOT, Settings
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def run(settings: Settings, force: bool = False) -> int:
     prepare_dagster_home(settings)
     print(f"perfwh: {settings.landing} → {settings.warehouse / 'published'}", file=sys.stderr, flush=True)
     result = _execute(settings.warehouse / "runs" / "dbt.log")
-    code = _exit_code(result)
+    code = _exit_code(settings, result)
     reporting.print_summary(settings, result.run_id, code)
     return code
 
@@ -96,11 +97,8 @@ def _execute(log: Path) -> ExecuteInProcessResult:
             )
 
 
-def _exit_code(result: ExecuteInProcessResult) -> int:
-    import dagster as dg
-
+def _exit_code(settings: Settings, result: ExecuteInProcessResult) -> int:
     if result.success:
         return EXIT_PUBLISHED
-    checks = [check for check in result.get_asset_check_evaluations() if not check.passed]
-    blocked = any(check.severity == dg.AssetCheckSeverity.ERROR for check in checks)
+    blocked = any(check.blocks for check in Run(settings, result.run_id).checks())
     return EXIT_BLOCKED if blocked else EXIT_FAILED

@@ -100,7 +100,7 @@ final as (
             when
                 r.has_invitations and not r.is_invited
                 and (r.employee_id is not null or r.has_respondent_codes) then 'not_invited'
-            when r.is_person and s.employee_id is null then 'unknown_person'
+            when r.is_person and s.employee_id is null then 'not_in_population'
             when r.is_person and r.referred_on < s.first_hired_on then 'before_hire'
             when r.is_person and r.referred_on > s.last_employed_on then 'after_exit'
             when

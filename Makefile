@@ -1,0 +1,48 @@
+# The two that matter: `make run` and `make test`. Both set everything up the first time.
+SHELL := /bin/bash
+BIN := .venv/bin
+export DAGSTER_HOME := $(CURDIR)/.dagster
+export DO_NOT_TRACK := 1
+LANDING ?= sample
+WAREHOUSE ?= warehouse
+
+.PHONY: run test setup dev check bench lock picture clean help
+
+run: setup sample ## Publish the marts of the sample company (or of LANDING=folder)
+	@$(BIN)/perfwh run --landing $(LANDING) --warehouse $(WAREHOUSE)
+
+test: setup ## Set up and run the tests
+	@$(BIN)/pytest -n 2 --dist loadgroup
+
+setup: ## Make .venv from the lock files (once)
+	@bash scripts/setup.sh
+
+sample: | setup
+	@$(BIN)/perfwh sample --out sample
+
+dev: setup sample ## Dagster's pages on http://127.0.0.1:3000
+	@mkdir -p $(DAGSTER_HOME) && cp -n dagster.yaml $(DAGSTER_HOME)/ 2>/dev/null || true
+	@PERFWH_LANDING=$(abspath $(LANDING)) PERFWH_WAREHOUSE=$(abspath $(WAREHOUSE)) $(BIN)/dagster dev --host 127.0.0.1
+
+check: setup ## Format, lint, types, SQL, definitions, then the tests
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/sqlfluff lint dbt_project/models dbt_project/tests
+	@cd dbt_project && ../$(BIN)/dbt --quiet --warn-error parse --profiles-dir .
+	@source $(BIN)/activate && dg check defs
+	@$(MAKE) test
+
+bench: setup ## Measure each stage at 20,000 people × 36 months, beside one hand-written SQL script
+	@$(BIN)/python scripts/bench.py
+
+lock: setup ## Pin the dependencies anew
+	@bash scripts/lock.sh
+
+picture: setup ## Draw the asset graph for the README (needs chromium and chromium-driver)
+	@$(BIN)/python scripts/picture.py
+
+clean: ## Remove what runs have made: warehouse, sample, Dagster's history (not .venv)
+	@rm -rf warehouse sample .dagster dbt_project/target dbt_project/logs .bench
+
+help: ## This list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
