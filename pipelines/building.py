@@ -1,7 +1,7 @@
 """Building: the database that a run builds aside, from the validated files to what dbt reads as its source.
 
-    delivered.<entity>   every judged row of every file in force, quarantined ones too: what the rules are judged on
-    validated.<entity>   the rows that broke no critical rule: dbt's source
+delivered.<entity>   every judged row of every file in force, quarantined ones too: what the rules are judged on
+validated.<entity>   the rows that broke no critical rule: dbt's source
 """
 
 from __future__ import annotations
@@ -120,7 +120,8 @@ def add_pseudonyms(run: Run) -> int:
         ]
         names = pseudonyms(people, key_in_force(run.settings))
         con.register(
-            "named", pyarrow.table({"person_id": pyarrow.array(people, "string"), "pseudonym": pyarrow.array(names, "string")})
+            "named",
+            pyarrow.table({"person_id": pyarrow.array(people, "string"), "pseudonym": pyarrow.array(names, "string")}),
         )
         con.execute(f"create or replace table {VALIDATED}.person_pseudonyms as select * from named")
     return len(people)

@@ -114,5 +114,3 @@ def config(landing: Path | None, warehouse: Path | None) -> None:
     width = max(map(len, shown))
     for name, value in shown.items():
         click.echo(f"{name:<{width}}  {value}")
-
-

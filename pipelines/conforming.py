@@ -180,7 +180,9 @@ def _item_columns(raw: RawFile, profile: Profile) -> dict[str, str]:
     matches = {f"c{place}": pattern.fullmatch(header.strip()) for place, header in enumerate(raw.header)}
     items = {column: match.group(1) if match.groups() else match.group(0) for column, match in matches.items() if match}
     if not items:
-        raise RefusedFile("MISSING_COLUMN", f"{profile.profile}: no column matches the items' pattern {pattern.pattern}")
+        raise RefusedFile(
+            "MISSING_COLUMN", f"{profile.profile}: no column matches the items' pattern {pattern.pattern}"
+        )
     return items
 
 
@@ -197,7 +199,9 @@ def _judged(raw: RawFile, name: str, profile: Profile, lookups: dict[str, Path],
     items = _item_columns(raw, profile)
     pivoted = "".join(f", {cleaned(column, profile.read.null_tokens)} as {column}" for column in items)
     joins = "".join(_join(raw, alias, profile, path) for alias, path in lookups.items())
-    steps = [f"located as (select s._line{', ' + base if base else ''}{evidence}{interval}{pivoted} from {source} as s{joins})"]
+    steps = [
+        f"located as (select s._line{', ' + base if base else ''}{evidence}{interval}{pivoted} from {source} as s{joins})"
+    ]
     if items:
         names = " ".join(f"when {literal(column)} then {literal(item)}" for column, item in items.items())
         steps.append(
@@ -245,7 +249,9 @@ def _text(raw: RawFile, name: str, profile: Profile, spec: ColumnSource) -> str:
     if spec.file_name:
         match = re.search(spec.file_name, name)
         if not match:
-            raise RefusedFile("NAME", f"the name does not fit {spec.file_name!r}, which {profile.profile} reads from it")
+            raise RefusedFile(
+                "NAME", f"the name does not fit {spec.file_name!r}, which {profile.profile} reads from it"
+            )
         return literal(match.group(1))
     if spec.lookup:
         text = f"cast({_lookup_column(spec.lookup)} as varchar)"
@@ -333,7 +339,9 @@ def _join(raw: RawFile, alias: str, profile: Profile, path: Path) -> str:
         }
     )
     keys = ", ".join(identifier(column) for column in lookup.on.values())
-    least = "".join(f", min({identifier(column)}) as {identifier(column)}" for column in wanted if column not in lookup.on.values())
+    least = "".join(
+        f", min({identifier(column)}) as {identifier(column)}" for column in wanted if column not in lookup.on.values()
+    )
     matches = " and ".join(
         f"{identifier(alias)}.{identifier(column)} = {cleaned(f's.{raw.column((header,))}', ())}"
         for header, column in lookup.on.items()

@@ -160,11 +160,16 @@ def header_of(path: Path, profile: Profile) -> list[str]:
     return [name.removeprefix("\ufeff") for name in lines[read.skip_rows + read.names_row - 1]]
 
 
+def codec_of(encoding: str) -> str:
+    """Python's name for an encoding of a profile; a byte-order mark is no text."""
+    return {"utf-8": "utf-8-sig", "windows-1252": "cp1252"}.get(encoding, encoding)
+
+
 def _decoded(start: bytes, encoding: str, whole: bool) -> str:
     bom = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}.get(start[:2])
     if bom and encoding != "utf-16":
         raise RefusedFile("ENCODING", f"the file is {bom}, the profile says {encoding}; declare it under `read`")
-    codec = {"utf-8": "utf-8-sig", "windows-1252": "cp1252"}.get(encoding, encoding)
+    codec = codec_of(encoding)
     try:
         return start.decode(codec)
     except UnicodeDecodeError as error:
@@ -172,7 +177,9 @@ def _decoded(start: bytes, encoding: str, whole: bool) -> str:
         if not whole and error.start > len(start) - 4:
             return start[: error.start].decode(codec)
         line = start[: error.start].count(b"\n") + 1
-        raise RefusedFile("ENCODING", f"line {line} is not {encoding}; declare the file's encoding under `read`") from None
+        raise RefusedFile(
+            "ENCODING", f"line {line} is not {encoding}; declare the file's encoding under `read`"
+        ) from None
 
 
 def _excel_header(path: Path, profile: Profile) -> list[str]:

@@ -28,7 +28,14 @@ from pipelines.profiles import Profile
 from pipelines.settings import Settings
 
 Status = Literal["loaded", "refused", "superseded", "held"]
-_CODE = ("entities.py", "parsing.py", "conforming.py", "reading.py", "../expectations/rules.py", "../expectations/suites.py")
+_CODE = (
+    "entities.py",
+    "parsing.py",
+    "conforming.py",
+    "reading.py",
+    "../expectations/rules.py",
+    "../expectations/suites.py",
+)
 _T = TypeVar("_T")
 
 
@@ -81,7 +88,9 @@ def refused(file: LandedFile, profile: Profile | None, refusal: RefusedFile) -> 
 
 def held(name: str) -> Load:
     """The ledger's line for a file that is still being written."""
-    return Load(name, "", "unknown", "", "held", code="NOT_AT_REST", message="still being written; looked at again next run")
+    return Load(
+        name, "", "unknown", "", "held", code="NOT_AT_REST", message="still being written; looked at again next run"
+    )
 
 
 def _digest(*parts: Any) -> str:
@@ -224,7 +233,8 @@ def lookups_for(found: Recognised, loaded: list[Load], settings: Settings) -> tu
         beside = [load for load in of_kind if Path(load.file_name).parent == folder] or of_kind
         if len(beside) != 1:
             raise RefusedFile(
-                "LOOKUP", f"{profile.profile} looks up {alias} in one file of {lookup.profile}; found {len(beside)} beside it"
+                "LOOKUP",
+                f"{profile.profile} looks up {alias} in one file of {lookup.profile}; found {len(beside)} beside it",
             )
         key = beside[0].key or ""
         paths[alias] = settings.warehouse / "validated" / key / conforming.ROWS

@@ -107,7 +107,9 @@ def _timestamp(text: str, ways: tuple[str, ...]) -> str:
             for way, guard in zip(ways, guards, strict=True)
         ]
         return f"coalesce({', '.join(tries)})" if len(tries) > 1 else tries[0]
-    pattern = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+    pattern = (
+        r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+    )
     # With an offset, the instant in UTC; without, as it stands.
     return (
         f"case when regexp_full_match({text}, {literal(pattern)}) then "

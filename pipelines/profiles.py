@@ -10,7 +10,7 @@ import fnmatch
 import hashlib
 import json
 import re
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -83,7 +83,7 @@ class ColumnSource(_Strict):
     @model_validator(mode="before")
     @classmethod
     def _short_forms(cls, value: Any) -> Any:
-        if isinstance(value, str):
+        if isinstance(value, str | list):
             value = {"from": value}
         if isinstance(value, dict):
             value = {key: [item] if key in _LISTS and isinstance(item, str) else item for key, item in value.items()}
@@ -103,7 +103,9 @@ class ColumnSource(_Strict):
             if value
         ]
         if len(given) != 1:
-            raise ValueError(f"give one of from, join, constant, lookup, file_name; given: {', '.join(given) or 'none'}")
+            raise ValueError(
+                f"give one of from, join, constant, lookup, file_name; given: {', '.join(given) or 'none'}"
+            )
         if {"%d/%m/%Y", "%m/%d/%Y"} <= set(self.dates) and not self.evidence:
             raise ValueError("%d/%m/%Y and %m/%d/%Y both fit most dates; name the `evidence` that decides")
         return self
@@ -278,11 +280,16 @@ _StrictLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:tr
 
 
 def read_profile(path: Path) -> Profile:
-    """Reads one profile.
+    """Reads one profile, once for each state of its file: the steps of a run all ask for it.
 
     Raises:
         UserError: it is no YAML or does not fit the schema; the message names each place.
     """
+    return _read_profile(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1024)
+def _read_profile(path: Path, _mtime_ns: int) -> Profile:
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -299,6 +306,7 @@ def read_profile(path: Path) -> Profile:
         raise UserError(f"{path}: not a valid source profile:\n" + "\n".join(faults)) from None
 
 
+@lru_cache(maxsize=1)
 def canonical_profiles() -> list[Profile]:
     """The canonical layout of each entity, understood without a profile of one's own."""
     return [

@@ -1,7 +1,7 @@
 """Publishing: from the checked build to a version that readers see, in one atomic step.
 
-    versions/<version>/   performance.duckdb, people.duckdb, marts/*.parquet, manifest.json
-    published             → versions/<version>, swapped by one rename; readers of the old files keep them
+versions/<version>/   performance.duckdb, people.duckdb, marts/*.parquet, manifest.json
+published             → versions/<version>, swapped by one rename; readers of the old files keep them
 """
 
 from __future__ import annotations
@@ -81,9 +81,7 @@ def publish(
                 if load.status == "loaded"
             ],
             "checksums": {
-                path.relative_to(draft).as_posix(): _sha256(path)
-                for path in sorted(draft.rglob("*"))
-                if path.is_file()
+                path.relative_to(draft).as_posix(): _sha256(path) for path in sorted(draft.rglob("*")) if path.is_file()
             },
         }
         (draft / MANIFEST).write_text(json.dumps(manifest, indent=2))

@@ -6,6 +6,7 @@ fields is kept beside the rows, with its line. Whether the file is whole is judg
 
 from __future__ import annotations
 
+import io
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ import duckdb
 
 from pipelines.database import connect, identifier, literal
 from pipelines.errors import RefusedFile
-from pipelines.landing import LandedFile, header_of, open_content
+from pipelines.landing import LandedFile, codec_of, header_of, open_content
 from pipelines.profiles import Profile, Reading, normalised
 from pipelines.settings import Settings
 
@@ -104,19 +105,20 @@ def _read_csv(
     text.unlink(missing_ok=True)
     packed = file.path.suffix.lower() in (".gz", ".zip")
     try:
-        if packed:
+        if read.encoding != "utf-8":
+            _write_as_utf8(file.path, read, text)
+        elif packed:
             with open_content(file.path, read.member) as source, text.open("wb") as target:
                 shutil.copyfileobj(source, target, 1 << 20)
         else:
             text.symlink_to(file.path)
         with text.open("rb") as stream:
             ends_with_newline = _ends_with_newline(stream, text.stat().st_size)
-        encoding = {"windows-1252": "CP1252"}.get(read.encoding, read.encoding)
         columns = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(header)))
         source_sql = f"""
             read_csv({literal(text)}, auto_detect = false, header = false, skip = {read.skip_rows + read.header_rows},
                 columns = {{{columns}}}, delim = {literal(read.delimiter)}, quote = {literal(read.quote)},
-                escape = {literal(read.quote)}, encoding = {literal(encoding)}, nullstr = '', strict_mode = true,
+                escape = {literal(read.quote)}, nullstr = '', strict_mode = true,
                 hive_partitioning = false, store_rejects = true, rejects_limit = 0, max_line_size = {_MAX_LINE_BYTES})
         """
         try:
@@ -144,6 +146,21 @@ def _read_csv(
         text.unlink(missing_ok=True)
 
 
+def _write_as_utf8(path: Path, read: Reading, target: Path) -> None:
+    """The reader knows UTF-8 only."""
+    with (
+        open_content(path, read.member) as source,
+        io.TextIOWrapper(source, encoding=codec_of(read.encoding), newline="") as decoded,
+        target.open("w", encoding="utf-8", newline="") as out,
+    ):
+        try:
+            shutil.copyfileobj(decoded, out, 1 << 20)
+        except UnicodeDecodeError:
+            raise RefusedFile(
+                "ENCODING", f"a line is not {read.encoding}; declare the file's encoding under `read`"
+            ) from None
+
+
 def _ends_with_newline(stream: object, size: int) -> bool:
     stream.seek(max(size - 2, 0))  # type: ignore[attr-defined]
     return bool(stream.read(2).rstrip(b"\x00")[-1:] in (b"\n", b"\r"))  # type: ignore[attr-defined]
@@ -159,7 +176,9 @@ def _number_lines(
     cut = f"read_parquet({literal(out / 'cut.parquet')}, file_row_number = true)"
     fields = [f"c{place}" for place in range(width)]
     # A total below the rows seldom has as many fields as they.
-    is_data = f"not regexp_full_match(split_part(raw_row, {literal(delimiter)}, 1), {literal(footer)})" if footer else "true"
+    is_data = (
+        f"not regexp_full_match(split_part(raw_row, {literal(delimiter)}, 1), {literal(footer)})" if footer else "true"
+    )
     con.execute(
         f"copy (select record as _line, error, raw_row from rejects where {is_data} order by record) "
         f"to {literal(out / REJECTS)} (format parquet)"

@@ -138,5 +138,6 @@ def print_status(found: dict[str, Any]) -> None:
     console.print(f"\nChecks: {len(last['checks']) - len(failed)} passed, {len(failed)} did not")
     for check in failed:
         console.print(
-            f"  {check['severity']}: {check['asset']} · {check['check_name']}: {check['failing_rows']:,} rows", markup=False
+            f"  {check['severity']}: {check['asset']} · {check['check_name']}: {check['failing_rows']:,} rows",
+            markup=False,
         )

@@ -84,8 +84,8 @@ def run(settings: Settings, force: bool = False) -> int:
 def _execute(log: Path) -> ExecuteInProcessResult:
     import dagster as dg
 
-    from pipelines.defs.jobs import JOB
     from pipelines.definitions import defs
+    from pipelines.defs.jobs import JOB
 
     with dg.DagsterInstance.get() as instance:
         job = defs().resolve_job_def(JOB)

@@ -1,7 +1,7 @@
 """One run: the folder in which its steps leave what they found for each other, for publishing and for `status`.
 
-    runs/<run id>/   inbox.json, loads/<entity>.json, checks/<asset>.json, outcome.json     kept: counts, no rows
-    build/           the database that the run builds aside; gone when the run ends
+runs/<run id>/   inbox.json, loads/<entity>.json, checks/<asset>.json, outcome.json     kept: counts, no rows
+build/           the database that the run builds aside; gone when the run ends
 """
 
 from __future__ import annotations
@@ -94,9 +94,7 @@ class Run:
 
     def loads(self, part: str = "*") -> list[Load]:
         """What became of the files, in order of their names."""
-        found = [
-            Load(**one) for path in self.folder.glob(f"loads/{part}.json") for one in json.loads(path.read_text())
-        ]
+        found = [Load(**one) for path in self.folder.glob(f"loads/{part}.json") for one in json.loads(path.read_text())]
         return sorted(found, key=lambda load: load.file_name)
 
     def write_checks(self, part: str, checks: Iterable[CheckResult]) -> None:

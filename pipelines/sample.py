@@ -19,11 +19,10 @@ from pyarrow import csv as pa_csv
 LAST_MONTH = np.datetime64("2025-12")
 _NEVER = np.datetime64("NaT", "D")
 
-_GIVEN = "Ada Ben Cleo Dario Elin Farid Greta Hugo Ines Jonas Kaja Leon Mira Nils Oda Pavel Quinn Rosa Sven Tilda".split()
-_FAMILY = (
-    "Abelson Brandt Castell Dornic Eklund Farrow Grantham Holloway Iversen Jarvik Kestrel Lindqvist Marlow Norwood "
-    "Ostrander Penrose Quillfeather Ravenhill Stellan Thornby Underhill Vantongeren Wexcombe Yarrow Zelenko"
-).split()
+_GIVEN = (
+    ["Ada", "Ben", "Cleo", "Dario", "Elin", "Farid", "Greta", "Hugo", "Ines", "Jonas", "Kaja", "Leon", "Mira", "Nils", "Oda", "Pavel", "Quinn", "Rosa", "Sven", "Tilda"]
+)
+_FAMILY = ["Abelson", "Brandt", "Castell", "Dornic", "Eklund", "Farrow", "Grantham", "Holloway", "Iversen", "Jarvik", "Kestrel", "Lindqvist", "Marlow", "Norwood", "Ostrander", "Penrose", "Quillfeather", "Ravenhill", "Stellan", "Thornby", "Underhill", "Vantongeren", "Wexcombe", "Yarrow", "Zelenko"]
 _DEPARTMENTS = (
     ("Engineering", "Technology", 0.28),
     ("Data", "Technology", 0.07),
@@ -35,7 +34,12 @@ _DEPARTMENTS = (
     ("Finance", "Corporate", 0.04),
     ("People", "Corporate", 0.03),
 )
-_LOCATIONS = (("Bergen", "NO", "NOK", 0.35), ("Porto", "PT", "EUR", 0.3), ("Leeds", "GB", "GBP", 0.2), ("Remote", "NO", "NOK", 0.15))
+_LOCATIONS = (
+    ("Bergen", "NO", "NOK", 0.35),
+    ("Porto", "PT", "EUR", 0.3),
+    ("Leeds", "GB", "GBP", 0.2),
+    ("Remote", "NO", "NOK", 0.15),
+)
 _LEVELS = ("L1", "L2", "L3", "L4", "M1", "M2", "E1")
 _LEVEL_SHARES = (0.25, 0.32, 0.22, 0.09, 0.09, 0.025, 0.005)
 _TITLES = ("Associate", "Specialist", "Senior Specialist", "Principal", "Team Lead", "Head", "Director")
@@ -190,7 +194,9 @@ def _found(rng: np.random.Generator, employees: int, months: int) -> _Company:
     columns["level"][0], columns["type"][0] = len(_LEVELS) - 1, 0
     columns["pay"][:] = np.round(32_000 * 1.28 ** columns["level"] * rng.normal(1, 0.07, size), -2)
     first = (LAST_MONTH - np.timedelta64(months - 1, "M")).astype("datetime64[D]")
-    ago = np.where(temporary[:employees], rng.integers(1, 200, employees), rng.gamma(1.3, 1100, employees).astype(int) + 1)
+    ago = np.where(
+        temporary[:employees], rng.integers(1, 200, employees), rng.gamma(1.3, 1100, employees).astype(int) + 1
+    )
     columns["hired"][:employees] = first - np.minimum(ago, 5_400).astype("timedelta64[D]")
     columns["first_hired"][:employees] = columns["hired"][:employees]
     everyone = np.arange(employees)
@@ -407,7 +413,9 @@ def _answers(company: _Company, people: Array, low: int, high: int, lift: float 
     rng = company.rng
     middle, spread = low + (high - low) * 0.66, (high - low) / 5
     items = rng.normal(0, 0.4, _ITEMS)
-    raw = middle + spread * (0.6 * company["mood"][people][:, None] + items + rng.normal(lift, 0.8, (len(people), _ITEMS)))
+    raw = middle + spread * (
+        0.6 * company["mood"][people][:, None] + items + rng.normal(lift, 0.8, (len(people), _ITEMS))
+    )
     return np.clip(np.rint(raw), low, high).astype(int)
 
 
@@ -431,7 +439,9 @@ def _write_engagement_survey(company: _Company, month: np.datetime64, write: Any
     answers[rng.random(answers.shape) < 0.03] = ""
     minutes = rng.integers(0, 14 * 24 * 60, len(people)).astype("timedelta64[m]")
     at = np.char.replace((launch.astype("datetime64[m]") + minutes).astype("datetime64[s]").astype("U19"), "T", " ")
-    recommend = np.clip(np.rint(7.3 + 1.5 * company["mood"][people] + rng.normal(0, 1.4, len(people))), 0, 10).astype(int)
+    recommend = np.clip(np.rint(7.3 + 1.5 * company["mood"][people] + rng.normal(0, 1.4, len(people))), 0, 10).astype(
+        int
+    )
     comments = np.array(["", "", "", "More time for focus, please", 'Our "new" tools\nhelp a lot'])
     table: dict[str, Array] = {
         "RecordedDate": at,
@@ -482,7 +492,9 @@ def _reviews(company: _Company, month: np.datetime64) -> dict[str, Array]:
     end = (month + 1).astype("datetime64[D]") - 1
     people = _employed(company, end)
     people = people[(company["manager"][people] >= 0) & (company["hired"][people] < end - 90)]
-    raters = np.concatenate([people, company["manager"][people], rng.choice(people, len(people)), rng.choice(people, len(people))])
+    raters = np.concatenate(
+        [people, company["manager"][people], rng.choice(people, len(people)), rng.choice(people, len(people))]
+    )
     kinds = np.repeat(np.array(["Self", "Manager", "Peer", "Peer"]), len(people))
     who = np.tile(people, 4)
     keep = (kinds == "Self") | (raters != who)
@@ -554,5 +566,7 @@ def _goals(company: _Company, month: np.datetime64) -> tuple[dict[str, Array], d
 
 
 def _lead_of(company: _Company, department: int) -> int:
-    here = np.flatnonzero((company["department"] == department) & np.isnat(company["last_day"]) & ~np.isnat(company["hired"]))
+    here = np.flatnonzero(
+        (company["department"] == department) & np.isnat(company["last_day"]) & ~np.isnat(company["hired"])
+    )
     return int(here[np.argmax(company["level"][here])]) if len(here) else 0

@@ -10,7 +10,7 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_as
 
 from pipelines.building import table_counts
 from pipelines.defs.sources import this_run
-from pipelines.models import descriptions_of, dbt_checks, ensure_manifest
+from pipelines.models import dbt_checks, descriptions_of, ensure_manifest
 from pipelines.settings import DBT_PROJECT
 
 PROJECT = DbtProject(DBT_PROJECT, profiles_dir=DBT_PROJECT)

@@ -140,7 +140,10 @@ def _schema(columns: Sequence[Column]) -> dg.TableSchema:
         [
             *(
                 dg.TableColumn(
-                    column.name, column.type, column.description, dg.TableColumnConstraints(nullable=not column.required)
+                    column.name,
+                    column.type,
+                    column.description,
+                    dg.TableColumnConstraints(nullable=not column.required),
                 )
                 for column in columns
             ),

@@ -1,0 +1,196 @@
+"""Reading: whole files into text, with the line each row begins in; and what is refused."""
+
+from __future__ import annotations
+
+import gzip
+import zipfile
+
+import duckdb
+import pandas
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from pipelines.errors import RefusedFile
+from pipelines.landing import recognise, settle, take_in
+from pipelines.profiles import Profile, load_profiles
+from pipelines.reading import read_file
+
+ALIGNMENTS = {"goal_id": {"from": ["goal_id"]}, "parent_goal_id": {"from": ["parent_goal_id"]}}
+
+
+def profile(**read) -> Profile:
+    return Profile.model_validate(
+        {
+            "profile": "p",
+            "entity": "goal_alignments",
+            "description": "-",
+            "files": ["*"],
+            "read": read,
+            "columns": ALIGNMENTS,
+        }
+    )
+
+
+def rows_of(settings, name, content, **read):
+    path = settings.landing / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    out = settings.warehouse / "raw"
+    out.mkdir(parents=True, exist_ok=True)
+    raw = read_file(take_in(path, settings.landing), profile(**read), settings, out)
+    sql = f"select {raw.line} as line, c0, c1 from read_parquet('{raw.rows}', file_row_number = true) order by line"
+    rejects = f"select _line, error, raw_row from read_parquet('{raw.rejects}') order by 1"
+    return duckdb.sql(sql).fetchall(), duckdb.sql(rejects).fetchall()
+
+
+def test_rows_know_their_line_after_rows_of_several_lines_and_rejected_ones(settings):
+    text = 'goal_id,parent_goal_id\nA,B\n"two\nlines",B\nshort\nC,D\n1,2,3\nE,F\n' + "".join(f"G{i},P\n" for i in range(20))
+    rows, rejects = rows_of(settings, "a.csv", text)
+    assert rows[:4] == [(2, "A", "B"), (3, "two\nlines", "B"), (6, "C", "D"), (8, "E", "F")]
+    assert [row[2] for row in rejects] == ["short", "1,2,3"]
+
+
+def test_title_lines_and_totals_are_no_rows(settings):
+    text = "Report of today\n\ngoal_id,parent_goal_id\nA,B\nTotal,1\n"
+    rows, rejects = rows_of(settings, "a.csv", text, skip_rows=2, footer="Total")
+    assert rows == [(4, "A", "B")]
+    assert rejects == []
+
+
+def test_a_total_with_fewer_fields_is_no_row_either(settings):
+    rows, rejects = rows_of(settings, "a.csv", "goal_id,parent_goal_id\nA,B\nTotal\n", footer="Total")
+    assert (rows, rejects) == ([(2, "A", "B")], [])
+
+
+@pytest.mark.parametrize(
+    ("content", "read"),
+    [
+        ("goal_id;parent_goal_id\r\nA;B\r\n", {"delimiter": ";"}),
+        ("goal_id\tparent_goal_id\nA\tB\n", {"delimiter": "\t"}),
+        ("\ufeffgoal_id,parent_goal_id\nA,B\n", {}),
+        ("goal_id,parent_goal_id\nA,B\n".encode("utf-16"), {"encoding": "utf-16"}),
+        (gzip.compress(b"goal_id,parent_goal_id\nA,B\n"), {}),
+    ],
+    ids=["semicolon-crlf", "tab", "bom", "utf-16", "gzip"],
+)
+def test_formats(settings, content, read):
+    name = "a.csv.gz" if isinstance(content, bytes) and content[:2] == b"\x1f\x8b" else "a.csv"
+    rows, _ = rows_of(settings, name, content, **read)
+    assert rows == [(2, "A", "B")]
+
+
+def test_windows_1252_is_read_as_declared(settings):
+    rows, _ = rows_of(settings, "a.csv", "goal_id,parent_goal_id\nZoë,B\n".encode("cp1252"), encoding="windows-1252")
+    assert rows == [(2, "Zoë", "B")]
+
+
+def test_workbooks_and_parquet(settings):
+    frame = pandas.DataFrame({"goal_id": ["00123", "NA"], "parent_goal_id": ["B", "None"]})
+    frame.to_parquet(settings.landing / "a.parquet")
+    out = settings.warehouse / "raw"
+    out.mkdir(parents=True)
+    raw = read_file(take_in(settings.landing / "a.parquet", settings.landing), profile(format="parquet"), settings, out)
+    got = duckdb.sql(f"select {raw.line}, c0, c1 from read_parquet('{raw.rows}', file_row_number = true)").fetchall()
+    assert got == [(1, "00123", "B"), (2, "NA", "None")]
+
+
+def test_a_file_name_is_no_pattern(settings):
+    (settings.landing / "a1.csv").write_text("goal_id,parent_goal_id\nother,file\n")
+    rows, _ = rows_of(settings, "a[12]'.csv", "goal_id,parent_goal_id\nA,B\n")
+    assert rows == [(2, "A", "B")]
+
+
+def test_an_archive_with_one_file(settings):
+    with zipfile.ZipFile(settings.landing / "a.zip", "w") as archive:
+        archive.writestr("inner.csv", "goal_id,parent_goal_id\nA,B\n")
+    rows, _ = rows_of(settings, "a.zip", (settings.landing / "a.zip").read_bytes())
+    assert rows == [(2, "A", "B")]
+
+
+def zipped(**members) -> bytes:
+    import io
+
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, text in members.items():
+            archive.writestr(name, text)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("a.csv", "", "EMPTY_FILE"),
+        ("a.csv", "goal_id,parent_goal_id\n", "NO_ROWS"),
+        ("a.csv", 'goal_id,parent_goal_id\nA,B\nC,"cut off', "TRUNCATED"),
+        ("a.csv", "goal_id,parent_goal_id\nA,B\nC", "TRUNCATED"),
+        ("a.csv", "<!DOCTYPE html><html>Sign in</html>", "MAGIC"),
+        ("a.csv", b"PK\x03\x04 and so on", "MAGIC"),
+        ("a.csv", "goal_id,parent_goal_id\nZoë,B\n".encode("cp1252"), "ENCODING"),
+        ("a.csv", "goal_id,parent_goal_id\nA,B\n".encode("utf-16"), "ENCODING"),
+        ("a.csv", "goal_id,parent_goal_id,goal_id\nA,B,C\n", "DUPLICATE_HEADER"),
+        ("a.csv", "goal_id,parent_goal_id\n" + "A,B,C\n" * 30, "ROW_WIDTH"),
+        ("a.zip", b"PK\x03\x04 broken", "ARCHIVE"),
+        ("a.zip", zipped(**{"a.csv": "x", "b.csv": "y"}), "ARCHIVE"),
+        ("a.zip", zipped(**{"../a.csv": "x"}), "ARCHIVE"),
+        ("a.csv.gz", b"\x1f\x8b\x08 broken", "ARCHIVE"),
+    ],
+)
+def test_what_is_not_a_whole_file_is_refused_by_name(settings, name, content, code):
+    with pytest.raises(RefusedFile) as refusal:
+        rows_of(settings, name, content)
+    assert refusal.value.code == code
+
+
+def test_a_link_is_refused(settings):
+    (settings.landing / "a.csv").symlink_to("/etc/hostname")
+    with pytest.raises(RefusedFile, match="LINK"):
+        take_in(settings.landing / "a.csv", settings.landing)
+
+
+def test_the_wrong_delimiter_is_named(settings):
+    path = settings.landing / "goal_alignments" / "a.csv"
+    path.parent.mkdir()
+    path.write_text("goal_id;parent_goal_id\nA;B\n")
+    found = recognise(take_in(path, settings.landing), load_profiles(None))
+    assert found.refusal.code == "MISSING_COLUMN"
+    assert "found ';'" in found.refusal.message
+
+
+def test_a_file_still_being_written_is_held(settings):
+    (settings.landing / "a.csv.part").write_text("x")
+    (settings.landing / "b.csv").write_text("x")
+    whole, held = settle(sorted(settings.landing.iterdir()), 0)
+    assert [path.name for path in whole] == ["b.csv"]
+    assert [path.name for path in held] == ["a.csv.part"]
+
+
+@hypothesis_settings(max_examples=40, deadline=None)
+@given(
+    cells=st.lists(
+        st.tuples(*[st.text(st.characters(codec="utf-8", exclude_characters="\x00\r"), min_size=1, max_size=8)] * 2),
+        min_size=1,
+        max_size=20,
+    )
+)
+def test_every_text_arrives_as_it_stood(tmp_path_factory, cells):
+    """A law: what a CSV writer writes, the reader gives back, each row with the line it begins in."""
+    import csv
+    import io
+
+    from pipelines.settings import load_settings
+
+    folder = tmp_path_factory.mktemp("law")
+    (folder / "landing").mkdir()
+    settings = load_settings(landing=folder / "landing", warehouse=folder / "warehouse")
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    writer.writerow(["goal_id", "parent_goal_id"])
+    lines = []
+    for row in cells:
+        lines.append(buffer.getvalue().count("\n") + 1)
+        writer.writerow(row)
+    rows, rejects = rows_of(settings, "a.csv", buffer.getvalue())
+    assert rejects == []
+    assert rows == [(line, *row) for line, row in zip(lines, cells, strict=True)]
