@@ -49,6 +49,8 @@ class _BufferingConnection(duckdb_engine.ConnectionWrapper):
 
 
 class BufferedDuckDB(duckdb_engine.Dialect):
+    """DuckDB, whose cursors keep their rows."""
+
     supports_statement_cache = False
 
     def connect(self, *args: Any, **kwargs: Any) -> Any:

@@ -50,6 +50,8 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True)
 class NotNull(Rule):
+    """A column that must be given."""
+
     of: str
 
     @property

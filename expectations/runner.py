@@ -58,7 +58,7 @@ def judge(database: Path, schema: str, table: str, rules: Iterable[Rule], asset:
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     rules = list(rules)
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
+    context.variables.progress_bars = {"globally": False}
     source = context.data_sources.add_sql(name="build", connection_string=f"{dialect.NAME}:///{database}")
     batch = (
         source.add_table_asset(name=table, table_name=table, schema_name=schema)

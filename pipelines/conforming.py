@@ -14,7 +14,7 @@ import duckdb
 
 from expectations import SUITES, Rule
 from pipelines.database import connect, identifier, literal
-from pipelines.entities import ENTITIES, LOOKUP, SQL_TYPES
+from pipelines.entities import ENTITIES, LOOKUP, SQL_TYPES, ColumnType
 from pipelines.errors import RefusedFile
 from pipelines.parsing import cleaned, parsed, strptime_date
 from pipelines.profiles import ColumnSource, Profile
@@ -144,7 +144,7 @@ def _source(raw: RawFile) -> str:
 
 def _used(raw: RawFile, profile: Profile) -> list[str]:
     """The raw columns that the profile makes something of."""
-    headers = [(h,) for c in profile.columns.values() for h in c.join]
+    headers: list[tuple[str, ...]] = [(h,) for c in profile.columns.values() for h in c.join]
     headers += [c.sources for c in profile.columns.values() if c.sources]
     headers += [(h,) for lookup in profile.lookups.values() for h in lookup.on]
     if profile.intervals:
@@ -200,7 +200,8 @@ def _judged(raw: RawFile, name: str, profile: Profile, lookups: dict[str, Path],
     pivoted = "".join(f", {cleaned(column, profile.read.null_tokens)} as {column}" for column in items)
     joins = "".join(_join(raw, alias, profile, path) for alias, path in lookups.items())
     steps = [
-        f"located as (select s._line{', ' + base if base else ''}{evidence}{interval}{pivoted} from {source} as s{joins})"
+        f"located as (select s._line{', ' + base if base else ''}{evidence}{interval}{pivoted} "
+        f"from {source} as s{joins})"
     ]
     if items:
         names = " ".join(f"when {literal(column)} then {literal(item)}" for column, item in items.items())
@@ -212,7 +213,8 @@ def _judged(raw: RawFile, name: str, profile: Profile, lookups: dict[str, Path],
     located = "answered" if items else "located"
     specs = {**profile.columns, **({"item_id": _AS_IT_STANDS, "answer": _AS_IT_STANDS} if items else {})}
     typed = ", ".join(
-        f"{_value(column, profile, specs[column]) if column in texts else 'null'}::{SQL_TYPES[kind]} as {identifier(column)}"
+        f"{_value(column, profile, specs[column]) if column in texts else 'null'}::{SQL_TYPES[kind]} "
+        f"as {identifier(column)}"
         for column, kind in columns.items()
         if not (profile.intervals and column in ("hire_date", "last_day", "effective_on"))
     )
@@ -235,7 +237,7 @@ def _judged(raw: RawFile, name: str, profile: Profile, lookups: dict[str, Path],
     )
 
 
-def _columns(profile: Profile) -> dict[str, str]:
+def _columns(profile: Profile) -> dict[str, ColumnType]:
     if profile.entity == LOOKUP:
         return {name: profile.type_of(name) for name in profile.columns}
     return {column.name: column.type for column in ENTITIES[profile.entity].columns}
@@ -387,7 +389,10 @@ def _quarantine(raw: RawFile, profile: Profile, out: Path) -> str:
                 from judged where _violations is not null
             )
             select b._line, b.rule, coalesce(
-                    case b.rule when 'values_are_readable' then b._unparsed when 'dates_are_unambiguous' then b._ambiguous end,
+                    case b.rule
+                        when 'values_are_readable' then b._unparsed
+                        when 'dates_are_unambiguous' then b._ambiguous
+                    end,
                     {column}
                 ) as column_name, cast(to_json(struct_pack({fields})) as varchar) as raw_row
             from broken as b join source as s using (_line)

@@ -24,7 +24,7 @@ class UserError(Exception):
         self.exit_code = exit_code
 
 
-class RefusedFile(Exception):
+class RefusedFile(Exception):  # noqa: N818 - an outcome of a file, not a failure of ours
     """A file is refused as a whole; nothing of it is loaded.
 
     Args:

@@ -110,7 +110,7 @@ def open_content(path: Path, member: str | None = None) -> io.BufferedIOBase:
     suffix = path.suffix.lower()
     try:
         if suffix == ".gz":
-            return gzip.open(path, "rb")  # type: ignore[return-value]
+            return gzip.open(path, "rb")
         if suffix == ".zip":
             archive = zipfile.ZipFile(path)
             names = [n for n in archive.namelist() if not n.endswith("/") and not n.startswith("__MACOSX")]

@@ -64,8 +64,12 @@ class Load:
         return asdict(self)
 
     @property
+    def rows_missing(self) -> int:
+        return self.rows_read - self.rows_loaded - self.rows_quarantined - self.rows_duplicate
+
+    @property
     def is_conserved(self) -> bool:
-        return self.rows_read == self.rows_loaded + self.rows_quarantined + self.rows_duplicate
+        return self.rows_missing == 0
 
     def exceeds_quarantine(self, settings: Settings) -> bool:
         limit = settings.quarantine_limit if self.quarantine_limit is None else self.quarantine_limit

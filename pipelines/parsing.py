@@ -75,7 +75,8 @@ def _number(text: str, written: NumberFormat) -> str:
 def strptime_date(text: str, way: str) -> str:
     """The date in one way of writing; null unless the whole text is written so and the day exists."""
     guard = "".join(_DIRECTIVES.get(piece, piece) for piece in _pieces(way))
-    return f"case when regexp_full_match({text}, {literal(guard)}) then cast(try_strptime({text}, {literal(way)}) as date) end"
+    day = f"cast(try_strptime({text}, {literal(way)}) as date)"
+    return f"case when regexp_full_match({text}, {literal(guard)}) then {day} end"
 
 
 def _pieces(way: str) -> list[str]:

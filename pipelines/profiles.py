@@ -300,7 +300,7 @@ def _read_profile(path: Path, _mtime_ns: int) -> Profile:
         return Profile.model_validate(content)
     except ValidationError as error:
         faults = [
-            f"  {'.'.join(str(part) for part in fault['loc']) or 'profile'}: {fault['msg'].removeprefix('Value error, ')}"
+            f"  {'.'.join(map(str, fault['loc'])) or 'profile'}: {fault['msg'].removeprefix('Value error, ')}"
             for fault in error.errors()
         ]
         raise UserError(f"{path}: not a valid source profile:\n" + "\n".join(faults)) from None

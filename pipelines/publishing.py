@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import uuid
@@ -31,6 +30,19 @@ _STORAGE_VERSION = "v1.4.0"
 PERFORMANCE = "performance.duckdb"
 PEOPLE = "people.duckdb"
 MANIFEST = "manifest.json"
+_LOAD_COLUMNS = (
+    "file_name",
+    "sha256",
+    "entity",
+    "profile",
+    "rows_read",
+    "rows_loaded",
+    "rows_quarantined",
+    "rows_duplicate",
+    "status",
+    "code",
+    "message",
+)
 
 
 def published_manifest(settings: Settings) -> dict[str, Any] | None:
@@ -100,7 +112,7 @@ def make_current(settings: Settings, version: str) -> None:
     """Points `published` at a version. Readers see the old one or the new one, never both or neither."""
     link = settings.warehouse / f".published.{uuid.uuid4().hex}"
     link.symlink_to(Path("versions") / version, target_is_directory=True)
-    os.replace(link, settings.warehouse / "published")
+    link.replace(settings.warehouse / "published")
     sync(settings.warehouse)
 
 
@@ -179,16 +191,12 @@ def _write_ops(con: duckdb.DuckDBPyConnection, loads: Sequence[Load], checks: Se
         """
     )
     if loads:
+        columns = ", ".join(_LOAD_COLUMNS)
         con.executemany(
-            "insert into published.ops.loads values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, cast(? as timestamptz) at time zone 'UTC')",
-            [
-                (
-                    l.file_name, l.sha256, l.entity, l.profile, l.rows_read, l.rows_loaded, l.rows_quarantined,
-                    l.rows_duplicate, l.status, l.code, l.message, l.loaded_at,
-                )
-                for l in loads
-            ],
-        )  # fmt: skip
+            f"insert into published.ops.loads ({columns}, loaded_at) "
+            f"values ({'?, ' * len(_LOAD_COLUMNS)} cast(? as timestamptz) at time zone 'UTC')",
+            [(*(getattr(load, name) for name in _LOAD_COLUMNS), load.loaded_at) for load in loads],
+        )
     quarantined = [
         (load.file_name, load.entity, rule, rows)
         for load in loads

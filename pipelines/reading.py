@@ -150,7 +150,7 @@ def _write_as_utf8(path: Path, read: Reading, target: Path) -> None:
     """The reader knows UTF-8 only."""
     with (
         open_content(path, read.member) as source,
-        io.TextIOWrapper(source, encoding=codec_of(read.encoding), newline="") as decoded,
+        io.TextIOWrapper(source, encoding=codec_of(read.encoding), newline="") as decoded,  # type: ignore[type-var]
         target.open("w", encoding="utf-8", newline="") as out,
     ):
         try:

@@ -19,10 +19,11 @@ from pyarrow import csv as pa_csv
 LAST_MONTH = np.datetime64("2025-12")
 _NEVER = np.datetime64("NaT", "D")
 
-_GIVEN = (
-    ["Ada", "Ben", "Cleo", "Dario", "Elin", "Farid", "Greta", "Hugo", "Ines", "Jonas", "Kaja", "Leon", "Mira", "Nils", "Oda", "Pavel", "Quinn", "Rosa", "Sven", "Tilda"]
-)
-_FAMILY = ["Abelson", "Brandt", "Castell", "Dornic", "Eklund", "Farrow", "Grantham", "Holloway", "Iversen", "Jarvik", "Kestrel", "Lindqvist", "Marlow", "Norwood", "Ostrander", "Penrose", "Quillfeather", "Ravenhill", "Stellan", "Thornby", "Underhill", "Vantongeren", "Wexcombe", "Yarrow", "Zelenko"]
+_GIVEN = "Ada Ben Cleo Dario Elin Farid Greta Hugo Ines Jonas Kaja Leon Mira Nils Oda Pavel Quinn Rosa Sven".split()
+_FAMILY = (
+    "Abelson Brandt Castell Dornic Eklund Farrow Grantham Holloway Iversen Jarvik Kestrel Lindqvist Marlow Norwood "
+    "Ostrander Penrose Quillfeather Ravenhill Stellan Thornby Underhill Vantongeren Wexcombe Yarrow Zelenko"
+).split()
 _DEPARTMENTS = (
     ("Engineering", "Technology", 0.28),
     ("Data", "Technology", 0.07),

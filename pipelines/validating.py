@@ -49,7 +49,7 @@ def balance_checks(asset: str, loads: Iterable[Load], settings: Settings) -> lis
             CONSERVED,
             "critical",
             not lost,
-            sum(abs(l.rows_read - l.rows_loaded - l.rows_quarantined - l.rows_duplicate) for l in lost),
+            sum(abs(load.rows_missing) for load in lost),
             sum(load.rows_read for load in loaded),
             "; ".join(load.file_name for load in lost) or "Rows read = rows loaded + rows quarantined + duplicates.",
         ),

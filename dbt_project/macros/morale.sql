@@ -36,7 +36,7 @@
             sum(a.answers) as answers,
             sum(a.favourable) as favourable,
             sum(a.unfavourable) as unfavourable,
-            sum(a.score) as score
+            {{ exact_sum('a.score') }} as score
         from {{ answers }} as a
         inner join {{ ref('hist_survey_slices') }} as s
             on a.survey_id = s.survey_id and a.respondent_id = s.respondent_id

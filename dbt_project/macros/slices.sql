@@ -66,3 +66,10 @@
 {% macro ratio(numerator, denominator) -%}
     (cast({{ numerator }} as double precision) / nullif({{ denominator }}, 0))
 {%- endmacro %}
+
+{#
+    Sums and means that do not depend on the order of the rows, so that equal input gives equal marts to the last bit:
+    floating-point addition does, decimal addition does not. Twelve places after the point are kept.
+#}
+{% macro exact_sum(value) %}cast(sum(cast({{ value }} as decimal(38, 12))) as double precision){% endmacro %}
+{% macro exact_mean(value) %}({{ exact_sum(value) }} / nullif(count({{ value }}), 0)){% endmacro %}

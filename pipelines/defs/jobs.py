@@ -37,11 +37,9 @@ class _ProgressHandler(logging.Handler):
         self._began = time.monotonic()
 
     def emit(self, record: logging.LogRecord) -> None:
-        event = (getattr(record, "dagster_meta", None) or {}).get("dagster_event")
-        built = record.name == "dagster" and str(getattr(record, "dagster_meta", {}).get("orig_message", ""))
+        meta = getattr(record, "dagster_meta", None) or {}
+        event = meta.get("dagster_event")
         line = self._line(event) if event else None
-        if built and built.startswith("built "):
-            line = built
         if line:
             print(f"  {time.monotonic() - self._began:6.1f}s  {line}", file=sys.stderr, flush=True)
 
@@ -58,13 +56,14 @@ class _ProgressHandler(logging.Handler):
                     return None
                 word = "FAILED" if check.severity == dg.AssetCheckSeverity.ERROR else "warning"
                 failing = check.metadata.get("failing_rows") or check.metadata.get("dagster_dbt/failed_row_count")
-                rows = f": {failing.value:,} rows" if failing is not None else ""
-                return f"{word}  {check.asset_key.to_user_string()} · {check.check_name}{rows}"
+                of = f": {failing.value:,} rows" if failing is not None else ""
+                return f"{word}  {check.asset_key.to_user_string()} · {check.check_name}{of}"
         return None
 
 
-@dg.logger(description="Progress on the terminal: one line for each asset, and failed checks.")
+@dg.logger
 def progress(_: dg.InitLoggerContext) -> logging.Logger:
+    """Progress on the terminal: one line for each asset, and failed checks."""
     logger = logging.Logger("progress", logging.DEBUG)
     logger.addHandler(_ProgressHandler())
     return logger

@@ -37,7 +37,8 @@ PEOPLE = dg.AssetKey(["published", "people"])
     ],
     name="publish",
 )
-def publish(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+def publish(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+    """Makes a version of what the run has built and checked."""
     run = this_run(context)
     loads = run.loads()
     manifest = publishing.publish(

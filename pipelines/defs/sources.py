@@ -13,6 +13,7 @@ from pipelines.profiles import load_profiles
 from pipelines.runs import Run
 from pipelines.settings import load_settings
 
+Result = dg.MaterializeResult[None] | dg.AssetCheckResult
 OWNERS = ["team:data-engineering"]
 LANDING = dg.AssetKey(["landing", "files"])
 PSEUDONYMS = dg.AssetKey(["validated", "person_pseudonyms"])
@@ -32,10 +33,11 @@ def this_run(context: dg.AssetExecutionContext) -> Run:
     group_name="landing",
     owners=OWNERS,
     kinds={"file"},
-    description="The export files in the landing zone, each with its content hash and the source profile it belongs to.",
+    description="The export files in the landing zone, each with its content hash and its source profile.",
     check_specs=checks.specs_of_files(LANDING),
 )
-def landing_files(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+def landing_files(context: dg.AssetExecutionContext) -> Iterator[Result]:
+    """Looks through the landing zone."""
     run = this_run(context)
     run.begin()
     profiles = load_profiles(run.settings.profiles)
@@ -78,10 +80,10 @@ def _raw_asset(entity: str, description: str) -> dg.AssetsDefinition:
         group_name="raw",
         owners=OWNERS,
         kinds={"parquet", "duckdb"},
-        description=f"{description} As delivered: every value as the text that stood there, one immutable Parquet per file.",
+        description=f"{description} As delivered: every value as the text that stood there, one Parquet per file.",
         check_specs=checks.specs_of_files(key),
     )
-    def raw(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    def raw(context: dg.AssetExecutionContext) -> Iterator[Result]:
         run = this_run(context)
         refused, rows, files = [], 0, 0
         for found in run.inbox(load_profiles(run.settings.profiles), entity):
@@ -124,7 +126,8 @@ def _conform(run: Run, entity: str, lookups: Sequence[loads.Load]) -> list[loads
     description="Files that only help to read others: names of departments, first salaries and the like.",
     check_specs=checks.specs_of_files(dg.AssetKey(["validated", LOOKUP])),
 )
-def validated_lookup(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+def validated_lookup(context: dg.AssetExecutionContext) -> Iterator[Result]:
+    """Judges the files that others are looked up in."""
     run = this_run(context)
     key = dg.AssetKey(["validated", LOOKUP])
     judged = _conform(run, LOOKUP, [])
@@ -166,7 +169,7 @@ def _validated_asset(entity: Entity) -> dg.AssetsDefinition:
         metadata={"dagster/column_schema": _schema(entity.columns)},
         check_specs=checks.specs_of_entity(key, entity.name),
     )
-    def validated(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    def validated(context: dg.AssetExecutionContext) -> Iterator[Result]:
         run = this_run(context)
         profiles = load_profiles(run.settings.profiles)
         judged = _conform(run, entity.name, run.loads(LOOKUP))
@@ -201,7 +204,8 @@ def _validated_asset(entity: Entity) -> dg.AssetsDefinition:
     kinds={"duckdb", "python"},
     description="How people are named in the marts: keyed pseudonyms. One row per person. Never published.",
 )
-def person_pseudonyms(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+def person_pseudonyms(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+    """Names everyone who may be named in a mart."""
     return dg.MaterializeResult(metadata={"dagster/row_count": building.add_pseudonyms(this_run(context))})
 
 

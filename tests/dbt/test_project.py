@@ -93,7 +93,9 @@ def test_no_model_holds_what_only_one_engine_reads(empty_build, manifest):
             for kind in (exp.Qualify, exp.Array, exp.Struct, exp.Lambda, exp.Bracket, exp.Unnest, exp.Pivot)
             if tree.find(kind)
         }
-        used |= {"star except" for star in tree.find_all(exp.Star) if star.args.get("except_") or star.args.get("except")}
+        used |= {
+            "star except" for star in tree.find_all(exp.Star) if star.args.get("except_") or star.args.get("except")
+        }
         used |= {"::" for _ in [1] if "::" in written}
         used |= {"order by all" for _ in [1] if "by all" in written.lower()}
         if used:
@@ -105,7 +107,9 @@ def test_the_search_for_engine_constructs_finds_them():
     """Proof that the test above can fail."""
     tree = sqlglot.parse_one("select list_value(1), arg_max(a, b) from range(3) qualify true", dialect="duckdb")
     assert tree.find(exp.Qualify)
-    names = {call.name.lower() for call in tree.find_all(exp.Anonymous)} | {f.sql_name().lower() for f in tree.find_all(exp.Func)}
+    names = {call.name.lower() for call in tree.find_all(exp.Anonymous)} | {
+        f.sql_name().lower() for f in tree.find_all(exp.Func)
+    }
     assert names & ENGINE_ONLY
 
 

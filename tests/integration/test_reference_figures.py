@@ -20,7 +20,9 @@ def december_headcounts(outcome):
 
 
 def exits_by_year(outcome):
-    return [row[0] for row in outcome.query(f"select sum({EXITS})::int {COMPANY} group by year(month) order by year(month)")]
+    return [
+        row[0] for row in outcome.query(f"select sum({EXITS})::int {COMPANY} group by year(month) order by year(month)")
+    ]
 
 
 def assert_reconciles(outcome):
@@ -177,7 +179,9 @@ class TestHrAllInOne:
 
     def test_answers_outside_of_employment_are_reported_and_not_counted(self, outcome):
         reported = dict(
-            outcome.query("select check_name, failing_rows from ops.checks where check_name like 'assert_no_survey_answer%'")
+            outcome.query(
+                "select check_name, failing_rows from ops.checks where check_name like 'assert_no_survey_answer%'"
+            )
         )
         assert reported["assert_no_survey_answer_after_exit"] == 1051
         assert reported["assert_no_survey_answer_before_hire"] == 287
@@ -207,7 +211,9 @@ class TestJustkaizen:
         ) == (207, 199)  # fmt: skip
 
     def test_reviews_per_cycle(self, outcome):
-        rows = outcome.query("select count(*) from restricted.fct_review_rating group by cycle order by cycle", "people")
+        rows = outcome.query(
+            "select count(*) from restricted.fct_review_rating group by cycle order by cycle", "people"
+        )
         assert [row[0] for row in rows] == numbers("190 318 539 772 1012 1265 1227 1142 1240 1319")
 
     def test_one_is_best(self, outcome):
@@ -235,10 +241,46 @@ class TestHappyforce:
         )
         assert [value for row in rows for value in row[1:]] == [
             float(word)
-            for word in (
-                "35.38 65 71.79 39 82.14 364 21.06 1135 26.34 224 81.01 437 20.59 1180 18.38 359 58.74 589 18.05 1119 "
-                "17.76 428 10.32 310 22.44 909 24.25 400 24.53 477 18.82 1270 60.71 397 32.63 518 26.71 569"
-            ).split()
+            for word in [
+                "35.38",
+                "65",
+                "71.79",
+                "39",
+                "82.14",
+                "364",
+                "21.06",
+                "1135",
+                "26.34",
+                "224",
+                "81.01",
+                "437",
+                "20.59",
+                "1180",
+                "18.38",
+                "359",
+                "58.74",
+                "589",
+                "18.05",
+                "1119",
+                "17.76",
+                "428",
+                "10.32",
+                "310",
+                "22.44",
+                "909",
+                "24.25",
+                "400",
+                "24.53",
+                "477",
+                "18.82",
+                "1270",
+                "60.71",
+                "397",
+                "32.63",
+                "518",
+                "26.71",
+                "569",
+            ]
         ]
 
     @pytest.mark.parametrize(

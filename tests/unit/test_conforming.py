@@ -95,7 +95,13 @@ def test_wide_files_become_a_row_for_each_answer(settings):
     ]
 
 
-INTERVALS = {"valid_from": "from", "valid_to": "to", "valid_to_is": "inclusive", "open_end": ["9999-01-01"], "ends_stint": "end"}
+INTERVALS = {
+    "valid_from": "from",
+    "valid_to": "to",
+    "valid_to_is": "inclusive",
+    "open_end": ["9999-01-01"],
+    "ends_stint": "end",
+}
 
 
 @pytest.mark.parametrize(
@@ -104,7 +110,10 @@ INTERVALS = {"valid_from": "from", "valid_to": "to", "valid_to_is": "inclusive",
         ("1,2020-01-01,2020-06-30,0\n1,2020-07-01,9999-01-01,0", [("2020-01-01", None)]),
         ("1,2020-01-01,2020-06-30,0\n1,2020-07-02,9999-01-01,0", [("2020-01-01", "2020-06-30"), ("2020-07-02", None)]),
         ("1,2020-01-01,2020-06-30,1\n1,2020-07-01,9999-01-01,0", [("2020-01-01", "2020-06-30"), ("2020-07-01", None)]),
-        ("1,2020-01-01,2020-06-30,1\n1,2020-01-01,2020-12-31,1", [("2020-01-01", "2020-06-30"), ("2020-07-01", "2020-12-31")]),
+        (
+            "1,2020-01-01,2020-06-30,1\n1,2020-01-01,2020-12-31,1",
+            [("2020-01-01", "2020-06-30"), ("2020-07-01", "2020-12-31")],
+        ),
         ("1,2020-01-01,2020-12-31,0\n1,2020-03-01,2020-05-01,0", [("2020-01-01", "2020-12-31")]),
         ("1,2020-01-01,2019-12-31,0", [("2020-01-01", "2020-01-01")]),
         ("1,2020-01-01,2019-12-31,0\n1,2020-02-01,2020-03-01,0", [("2020-02-01", "2020-03-01")]),
@@ -114,7 +123,9 @@ INTERVALS = {"valid_from": "from", "valid_to": "to", "valid_to_is": "inclusive",
 def test_stints_are_put_together_from_periods(settings, periods, stints):
     text = "id,from,to,end\n" + periods + "\n"
     _, rows, _ = load(settings, text, "employees", {"employee_id": "id"}, intervals=INTERVALS)
-    found = sorted({(str(r["hire_date"])[:10], None if str(r["last_day"]) == "NaT" else str(r["last_day"])[:10]) for r in rows})
+    found = sorted(
+        {(str(r["hire_date"])[:10], None if str(r["last_day"]) == "NaT" else str(r["last_day"])[:10]) for r in rows}
+    )
     assert found == stints
 
 

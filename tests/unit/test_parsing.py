@@ -82,7 +82,9 @@ def test_timestamps_are_utc(text, expected):
     assert parse(text, "timestamp") == expected
 
 
-@given(st.dates(date(1901, 1, 1), date(2199, 12, 31)), st.sampled_from(["%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%d-%b-%Y"]))
+@given(
+    st.dates(date(1901, 1, 1), date(2199, 12, 31)), st.sampled_from(["%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%d-%b-%Y"])
+)
 def test_every_day_comes_back_from_the_way_it_is_written(day, way):
     assert parse(day.strftime(way), "date", dates=[way]) == day
 
@@ -93,4 +95,7 @@ def test_every_day_comes_back_from_the_way_it_is_written(day, way):
 )
 def test_blanks_go_and_names_that_look_like_nothing_stay(text, expected):
     with duckdb.connect() as con:
-        assert con.execute(f"select {cleaned('t', ('--',))} from (select ?::varchar as t)", [text]).fetchone()[0] == expected
+        assert (
+            con.execute(f"select {cleaned('t', ('--',))} from (select ?::varchar as t)", [text]).fetchone()[0]
+            == expected
+        )

@@ -59,7 +59,12 @@ def test_invalid_profile_says_what_is_wrong_and_where(change, says, tmp_path):
 
 def test_keys_that_yaml_takes_for_booleans_and_numbers_stay_text(tmp_path):
     text = VALID + "  gender: {from: Sex, values: {1: male, 2: female, no: null, on: other}}\n"
-    assert profile_from(text, tmp_path).columns["gender"].values == {"1": "male", "2": "female", "no": None, "on": "other"}
+    assert profile_from(text, tmp_path).columns["gender"].values == {
+        "1": "male",
+        "2": "female",
+        "no": None,
+        "on": "other",
+    }
 
 
 def test_headers_are_compared_without_case_and_blanks():

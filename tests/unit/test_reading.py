@@ -45,7 +45,9 @@ def rows_of(settings, name, content, **read):
 
 
 def test_rows_know_their_line_after_rows_of_several_lines_and_rejected_ones(settings):
-    text = 'goal_id,parent_goal_id\nA,B\n"two\nlines",B\nshort\nC,D\n1,2,3\nE,F\n' + "".join(f"G{i},P\n" for i in range(20))
+    text = 'goal_id,parent_goal_id\nA,B\n"two\nlines",B\nshort\nC,D\n1,2,3\nE,F\n' + "".join(
+        f"G{i},P\n" for i in range(20)
+    )
     rows, rejects = rows_of(settings, "a.csv", text)
     assert rows[:4] == [(2, "A", "B"), (3, "two\nlines", "B"), (6, "C", "D"), (8, "E", "F")]
     assert [row[2] for row in rejects] == ["short", "1,2,3"]

@@ -65,7 +65,9 @@ def test_a_rule_on_deliveries_fails_with_its_violations(database):
 
 def test_an_error_in_a_rule_is_neither_a_pass_nor_a_fault_of_the_data(database):
     with pytest.raises(CheckError, match="broken"):
-        judge(database, "delivered", "things", [Satisfies(name="broken", condition="no_such_column > 1", reason="-")], "t")
+        judge(
+            database, "delivered", "things", [Satisfies(name="broken", condition="no_such_column > 1", reason="-")], "t"
+        )
 
 
 def test_a_snapshot_that_collapses_is_found(tmp_path):

@@ -49,14 +49,19 @@ def test_everything_that_happens_in_companies_happens(workers, company):
 
     assert count("select count(distinct as_of) from workers") == 30
     assert count("select count(*) from workers where left_on is not null") > 20
-    assert count('select count(*) from (select "Employee ID" from workers group by 1 having count(distinct hired) > 1)') > 0
+    assert (
+        count('select count(*) from (select "Employee ID" from workers group by 1 having count(distinct hired) > 1)')
+        > 0
+    )
     assert count("select count(*) from workers where \"Worker Status\" = 'On Leave'") > 0
     events = dict(workers.execute(f"select Event, count(*) from '{company}/job_changes/*.csv' group by 1").fetchall())
     assert set(events) == {"Transfer", "Promotion", "Manager"}
 
 
 def test_leavers_stay_until_the_end_of_the_month_after_and_nobody_comes_before_the_hire(workers):
-    late = workers.execute("select count(*) from workers where as_of > last_day(left_on + interval 1 month)").fetchone()[0]
+    late = workers.execute(
+        "select count(*) from workers where as_of > last_day(left_on + interval 1 month)"
+    ).fetchone()[0]
     early = workers.execute("select count(*) from workers where hired > as_of or left_on > as_of").fetchone()[0]
     assert (late, early) == (0, 0)
 

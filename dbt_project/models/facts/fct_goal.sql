@@ -52,7 +52,10 @@ attained as (
         -- Where some of a person's goals have a weight, the others weigh as much as these do on average.
         coalesce(
             weight,
-            avg(case when not is_cancelled then weight end) over (partition by owner_id, period),
+            cast(
+                sum(cast(case when not is_cancelled then weight end as decimal(38, 12))) over (partition by owner_id, period)
+                as double precision
+            ) / nullif(count(case when not is_cancelled then weight end) over (partition by owner_id, period), 0),
             1
         ) as weight_in_force
     from goals
@@ -63,7 +66,10 @@ weighed as (
 
     select
         *,
-        sum(case when not is_cancelled then weight_in_force end) over (partition by owner_id, period) as weights
+        cast(
+            sum(cast(case when not is_cancelled then weight_in_force end as decimal(38, 12))) over (partition by owner_id, period)
+            as double precision
+        ) as weights
     from attained
 
 ),

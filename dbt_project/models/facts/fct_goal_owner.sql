@@ -47,11 +47,11 @@ owners as (
         sum(case when is_stale then 1 else 0 end) as stale,
         count(updated_on) as with_update,
         sum(case when is_aligned then 1 else 0 end) as aligned,
-        sum(case when is_aligned then normalised_weight else 0 end) as aligned_weight,
-        sum(case when attainment_raw is not null then weight * attainment_raw end)
-        / nullif(sum(case when attainment_raw is not null then weight end), 0) as attainment_raw,
-        sum(case when attainment_raw is not null then weight * attainment_capped end)
-        / nullif(sum(case when attainment_raw is not null then weight end), 0) as attainment_capped,
+        {{ exact_sum('case when is_aligned then normalised_weight else 0 end') }} as aligned_weight,
+        {{ exact_sum('case when attainment_raw is not null then weight * attainment_raw end') }}
+        / nullif({{ exact_sum('case when attainment_raw is not null then weight end') }}, 0) as attainment_raw,
+        {{ exact_sum('case when attainment_raw is not null then weight * attainment_capped end') }}
+        / nullif({{ exact_sum('case when attainment_raw is not null then weight end') }}, 0) as attainment_capped,
         max(case when normalised_weight is not null then 1 else 0 end) as has_weights
     from goals
     where not is_cancelled

@@ -30,13 +30,13 @@ counted as (
         sum(case when goals > 0 then 1 else 0 end) as owners_with_goals,
         sum(goals) as goals,
         sum(completed) as completed,
-        avg(attainment_raw) as attainment_raw,
-        avg(attainment_capped) as attainment_capped,
+        {{ exact_mean('attainment_raw') }} as attainment_raw,
+        {{ exact_mean('attainment_capped') }} as attainment_capped,
         {{ ratio('sum(on_time)', 'sum(due)') }} as on_time_rate,
         -- Exports that never say when a goal was updated say nothing of stale goals.
         case when sum(with_update) > 0 then {{ ratio('sum(stale)', 'sum(goals)') }} end as stale_share,
         {{ ratio('sum(aligned)', 'sum(goals)') }} as aligned_goal_share,
-        avg(aligned_weight_share) as aligned_weight_share
+        {{ exact_mean('aligned_weight_share') }} as aligned_weight_share
     from sliced
     group by period, slice_dimension, slice_value
 

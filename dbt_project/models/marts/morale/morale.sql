@@ -16,7 +16,7 @@ per_respondent as (
         count(*) as answers,
         sum(case when a.favourability = 'favourable' then 1 else 0 end) as favourable,
         sum(case when a.favourability = 'unfavourable' then 1 else 0 end) as unfavourable,
-        sum(a.score_100) as score
+        {{ exact_sum('a.score_100') }} as score
     from {{ ref('fct_survey_answer') }} as a
     inner join group_items as g on a.item_id = g.item_id
     where a.is_counted
