@@ -10,7 +10,8 @@ jobs as (
         *,
         row_number() over (
             partition by employee_id, employment_number
-            order by case when ends_on is null then 0 else 1 end, ends_on desc, starts_on, delivered_hire_date
+            order by
+                case when ends_on is null then 0 else 1 end asc, ends_on desc, starts_on asc, delivered_hire_date asc
         ) as place_from_end
     from {{ ref('hist_jobs') }}
 

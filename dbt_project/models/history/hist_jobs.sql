@@ -93,7 +93,7 @@ flagged as (
             when seen_before_on is null then 1
             when seen_before_on >= first_seen_on then 1 -- shown side by side
             when last_day_before < hire_date then 1
-            when last_day_before < first_seen_on and last_day is distinct from last_day_before then 1
+            when last_day_before < first_seen_on and coalesce(last_day, {{ forever() }}) <> last_day_before then 1
             when last_day_before is null and missed_on < first_seen_on and hire_date > seen_before_on then 1
             else 0
         end as is_new_job
