@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import dagster as dg
 
 
@@ -16,7 +19,10 @@ def defs() -> dg.Definitions:
         assets=[*sources.source_assets(), models.models, published.publish],
         jobs=[jobs.warehouse_job],
         schedules=[jobs.nightly],
-        resources={"dbt": DbtCliResource(project_dir=models.PROJECT)},
+        # dbt of this environment, whether or not it is activated.
+        resources={
+            "dbt": DbtCliResource(project_dir=models.PROJECT, dbt_executable=str(Path(sys.executable).parent / "dbt"))
+        },
         loggers={"console": jobs.progress},
         executor=dg.in_process_executor,
     )

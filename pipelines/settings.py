@@ -73,6 +73,7 @@ class Settings(BaseSettings):
     )
     kept_versions: int = Field(5, ge=1, description="Published versions that are kept.")
     settle_seconds: float = Field(2.0, ge=0, description="A file changed less than this long ago is left for later.")
+    stage_times: Path | None = Field(None, description="Where each step's CPU seconds and memory go, a JSON line each.")
     memory_limit: str = Field("4GB", description="What DuckDB may take.")
     threads: int = Field(2, ge=1, description="Threads of DuckDB and dbt.")
     pseudonym_key: SecretStr | None = Field(None, description="Key of the pseudonyms in the marts.")
@@ -80,7 +81,7 @@ class Settings(BaseSettings):
         Path("~/.config/perfwh/pseudonym.key"), description="Read, or made, where no key is given."
     )
 
-    @field_validator("landing", "warehouse", "profiles", "pseudonym_key_file")
+    @field_validator("landing", "warehouse", "profiles", "pseudonym_key_file", "stage_times")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return path and path.expanduser().absolute()

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import resource
 import sys
 import time
+from pathlib import Path
 
 import dagster as dg
+
+from pipelines.settings import load_settings
 
 JOB = "warehouse"
 
@@ -32,16 +37,38 @@ nightly = dg.ScheduleDefinition(
 class _ProgressHandler(logging.Handler):
     """One line for each asset made and each check failed; Dagster's own log has the rest."""
 
-    def __init__(self) -> None:
+    def __init__(self, stage_times: Path | None) -> None:
         super().__init__()
         self._began = time.monotonic()
+        self._stage_times = stage_times
+        self._step_began = (0.0, 0.0)
 
     def emit(self, record: logging.LogRecord) -> None:
         meta = getattr(record, "dagster_meta", None) or {}
         event = meta.get("dagster_event")
+        if event and self._stage_times:
+            self._measure(event, self._stage_times)
         line = self._line(event) if event else None
         if line:
             print(f"  {time.monotonic() - self._began:6.1f}s  {line}", file=sys.stderr, flush=True)
+
+    def _measure(self, event: dg.DagsterEvent, target: Path) -> None:
+        """Steps run in this process, or in children that have ended with the step."""
+        own, children = (resource.getrusage(of) for of in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        cpu = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+        if event.event_type_value == "STEP_START":
+            self._step_began = (cpu, time.monotonic())
+        elif event.event_type_value == "STEP_SUCCESS":
+            began_cpu, began = self._step_began
+            peak = max(own.ru_maxrss, children.ru_maxrss) / 1024
+            measured = {
+                "step": event.step_key,
+                "cpu_s": cpu - began_cpu,
+                "wall_s": time.monotonic() - began,
+                "peak_mb": peak,
+            }
+            with target.open("a") as stream:
+                stream.write(json.dumps(measured) + "\n")
 
     def _line(self, event: dg.DagsterEvent) -> str | None:
         match event.event_type_value:
@@ -65,5 +92,5 @@ class _ProgressHandler(logging.Handler):
 def progress(_: dg.InitLoggerContext) -> logging.Logger:
     """Progress on the terminal: one line for each asset, and failed checks."""
     logger = logging.Logger("progress", logging.DEBUG)
-    logger.addHandler(_ProgressHandler())
+    logger.addHandler(_ProgressHandler(load_settings().stage_times))
     return logger

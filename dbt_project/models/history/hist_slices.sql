@@ -12,16 +12,22 @@ stints as (
 
 attributes as (
 
+    select employee_id, employment_number, slice_dimension, value as slice_value, valid_from, valid_to
+    from {{ ref('hist_attributes') }}
+    where slice_dimension <> 'manager'
+
+    union all
+
     select
         a.employee_id,
         a.employment_number,
         a.slice_dimension,
-        case when a.slice_dimension = 'manager' then coalesce(p.pseudonym, 'unknown') else a.value end as slice_value,
+        coalesce(p.pseudonym, 'unknown') as slice_value,
         a.valid_from,
         a.valid_to
     from {{ ref('hist_attributes') }} as a
-    left join {{ source('validated', 'person_pseudonyms') }} as p
-        on a.slice_dimension = 'manager' and a.value = p.person_id
+    left join {{ source('validated', 'person_pseudonyms') }} as p on a.value = p.person_id
+    where a.slice_dimension = 'manager'
 
 ),
 
