@@ -21,7 +21,7 @@ sample: | setup
 	@$(BIN)/perfwh sample --out sample
 
 dev: setup sample ## Dagster's pages on http://127.0.0.1:3000
-	@mkdir -p $(DAGSTER_HOME) && cp -n dagster.yaml $(DAGSTER_HOME)/ 2>/dev/null || true
+	@mkdir -p $(DAGSTER_HOME) && ln -sf ../dagster.yaml $(DAGSTER_HOME)/dagster.yaml
 	@PERFWH_LANDING=$(abspath $(LANDING)) PERFWH_WAREHOUSE=$(abspath $(WAREHOUSE)) $(BIN)/dagster dev --host 127.0.0.1
 
 check: setup ## Format, lint, types, SQL, definitions, then the tests

@@ -25,9 +25,13 @@ def prepare_dagster_home(settings: Settings) -> Path:
     home = settings.dagster_home
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     configured, wanted = home / "dagster.yaml", PROJECT_ROOT / "dagster.yaml"
-    if not configured.exists() and wanted.exists():
+    if home == PROJECT_ROOT / ".dagster":
+        configured.unlink(missing_ok=True)
+        configured.symlink_to(wanted)
+    elif not configured.exists():
         shutil.copyfile(wanted, configured)
     os.environ["DAGSTER_HOME"] = str(home)
+    os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
     return home
 
 

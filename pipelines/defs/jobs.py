@@ -48,7 +48,7 @@ class _ProgressHandler(logging.Handler):
         event = meta.get("dagster_event")
         if event and self._stage_times:
             self._measure(event, self._stage_times)
-        line = self._line(event) if event else None
+        line = self._line(event) if event else _built_by_dbt(meta.get("orig_message"))
         if line:
             print(f"  {time.monotonic() - self._began:6.1f}s  {line}", file=sys.stderr, flush=True)
 
@@ -74,6 +74,8 @@ class _ProgressHandler(logging.Handler):
         match event.event_type_value:
             case "ASSET_MATERIALIZATION":
                 made = event.step_materialization_data.materialization
+                if event.step_key == "models" and made.asset_key.path[0] != "marts":
+                    return None  # was shown when dbt had built it
                 rows = made.metadata.get("dagster/row_count")
                 count = f"  {rows.value:,} rows" if rows is not None else ""
                 return f"{made.asset_key.to_user_string():<42}{count}"
@@ -86,6 +88,10 @@ class _ProgressHandler(logging.Handler):
                 of = f": {failing.value:,} rows" if failing is not None else ""
                 return f"{word}  {check.asset_key.to_user_string()} · {check.check_name}{of}"
         return None
+
+
+def _built_by_dbt(message: str | None) -> str | None:
+    return message if message and message.startswith("dbt: ") else None
 
 
 @dg.logger

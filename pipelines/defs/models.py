@@ -56,7 +56,7 @@ def models(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[A
         for event in invocation.stream():
             events.append(event)
             if isinstance(event, dg.Output):
-                context.log.info(f"built {event.output_name.replace('__', '/', 1)}")
+                context.log.info(f"dbt: {event.output_name.replace('__', '/', 1)}")
     finally:
         results = invocation.target_path / "run_results.json"
         if results.exists():
