@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 from filelock import FileLock
 
 from expectations.runner import CheckResult
-from pipelines.settings import DBT_PROJECT
+from pipelines.runs import build_database
+from pipelines.settings import DBT_PROJECT, Settings, load_settings
 
 _PARTS = ("models", "macros", "tests", "dbt_project.yml", "profiles.yml")
 
@@ -26,15 +28,29 @@ def project_digest() -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in _project_files())).hexdigest()
 
 
+def variables(settings: Settings) -> dict[str, Any]:
+    """All that dbt is told on its command line: what shapes the models, and where the build is."""
+    return {
+        **settings.dbt_vars(),
+        "build_database": str(build_database(settings)),
+        "threads": settings.threads,
+        "memory_limit": settings.memory_limit,
+        "spill": str(settings.warehouse / "work" / "spill"),
+    }
+
+
 def ensure_manifest() -> Path:
-    """The path of the manifest, which is written anew where the project has changed since.
+    """The path of the manifest, which is written anew where the project or its variables have changed since.
+
+    It is parsed with the variables of the run, since dbt starts from nothing when they differ.
 
     Raises:
         RuntimeError: dbt could not parse the project.
     """
     target = DBT_PROJECT / "target"
     manifest, stamp = target / "manifest.json", target / "manifest.sha256"
-    digest = project_digest()
+    told = json.dumps(variables(load_settings()), sort_keys=True)
+    digest = hashlib.sha256((project_digest() + told).encode()).hexdigest()
     if manifest.exists() and stamp.exists() and stamp.read_text() == digest:
         return manifest
     target.mkdir(exist_ok=True)
@@ -44,7 +60,8 @@ def ensure_manifest() -> Path:
             from dbt.cli.main import dbtRunner
 
             folder = str(DBT_PROJECT)
-            outcome = dbtRunner().invoke(["--quiet", "parse", "--project-dir", folder, "--profiles-dir", folder])
+            where = ["--project-dir", folder, "--profiles-dir", folder, "--vars", told]
+            outcome = dbtRunner().invoke(["--quiet", "parse", *where])
             if not outcome.success:
                 raise RuntimeError(f"dbt cannot parse {DBT_PROJECT}") from outcome.exception
             stamp.write_text(digest)

@@ -23,6 +23,11 @@ from pipelines.settings import Settings
 _KEPT_RUNS = 50
 
 
+def build_database(settings: Settings) -> Path:
+    """The database built aside: one path for all runs, since dbt parses everything again when it changes."""
+    return settings.warehouse / "build" / "build.duckdb"
+
+
 @dataclass(frozen=True)
 class Run:
     """The state of one run; `run_id` is Dagster's."""
@@ -36,8 +41,7 @@ class Run:
 
     @property
     def database(self) -> Path:
-        # One path for all runs of a warehouse: dbt parses everything again when it changes.
-        return self.settings.warehouse / "build" / "build.duckdb"
+        return build_database(self.settings)
 
     def begin(self) -> None:
         """Clears what an earlier run left behind half-built."""

@@ -19,11 +19,10 @@ if [ -z "$uv" ]; then
   tools=.venv-uv
   if [ ! -x "$tools/bin/uv" ]; then
     echo "setup: fetching uv from the package index"
-    if "$python" -m venv "$tools" >/dev/null 2>&1; then
+    if "$python" -m pip --version >/dev/null 2>&1; then
+      "$python" -m pip install --quiet --disable-pip-version-check --ignore-installed --prefix "$PWD/$tools" uv
+    elif "$python" -m venv "$tools" >/dev/null 2>&1; then
       "$tools/bin/python" -m pip install --quiet --disable-pip-version-check uv
-    elif "$python" -m pip --version >/dev/null 2>&1; then
-      rm -rf "$tools"
-      "$python" -m pip install --quiet --disable-pip-version-check --prefix "$PWD/$tools" uv
     else
       rm -rf "$tools"
       echo "setup: this Python has neither venv nor pip; install them first: apt-get install python3-venv" >&2

@@ -87,6 +87,10 @@ class _ProgressHandler(logging.Handler):
                 failing = check.metadata.get("failing_rows") or check.metadata.get("dagster_dbt/failed_row_count")
                 of = f": {failing.value:,} rows" if failing is not None else ""
                 return f"{word}  {check.asset_key.to_user_string()} · {check.check_name}{of}"
+            case "STEP_FAILURE":
+                # The page of the run has the rest: an error's text may quote rows.
+                error = event.step_failure_data.error
+                return f"FAILED  step {event.step_key}: {(error and error.cls_name) or 'see the page of the run'}"
         return None
 
 

@@ -10,7 +10,7 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_as
 
 from pipelines.building import table_counts
 from pipelines.defs.sources import this_run
-from pipelines.models import dbt_checks, descriptions_of, ensure_manifest
+from pipelines.models import dbt_checks, descriptions_of, ensure_manifest, variables
 from pipelines.settings import DBT_PROJECT
 
 PROJECT = DbtProject(DBT_PROJECT, profiles_dir=DBT_PROJECT)
@@ -39,16 +39,15 @@ class Translator(DagsterDbtTranslator):  # type: ignore[misc] # untyped base
 def models(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
     """Builds and tests the models in the run's database."""
     run = this_run(context)
-    settings = run.settings
-    variables = {
-        **settings.dbt_vars(),
-        "build_database": str(run.database),
-        "threads": settings.threads,
-        "memory_limit": settings.memory_limit,
-        "spill": str(settings.warehouse / "work" / "spill"),
-    }
     invocation = dbt.cli(
-        ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps(variables)], context=context
+        [
+            "build",
+            "--exclude-resource-type",
+            "unit_test",
+            "--vars",
+            json.dumps(variables(run.settings), sort_keys=True),
+        ],
+        context=context,
     )
     # Row counts can only be read once dbt has let go of the database, so what it reports is passed on at the end.
     events: list[Any] = []

@@ -216,6 +216,9 @@ class TestJustkaizen:
         )
         assert [row[0] for row in rows] == numbers("190 318 539 772 1012 1265 1227 1142 1240 1319")
 
+    def test_walk_reconciles(self, outcome):
+        assert_reconciles(outcome)
+
     def test_one_is_best(self, outcome):
         best = outcome.one(
             "select distinct rating from restricted.fct_review_rating where rating_delivered = 1 "

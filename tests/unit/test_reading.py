@@ -87,7 +87,21 @@ def test_windows_1252_is_read_as_declared(settings):
     assert rows == [(2, "Zoë", "B")]
 
 
-def test_workbooks_and_parquet(settings):
+def test_workbooks_are_read_as_text_from_the_sheet_that_is_named(settings):
+    frame = pandas.DataFrame([["Export of today", None], ["goal_id", "parent_goal_id"], ["00123", "NA"], ["C", "None"]])
+    with pandas.ExcelWriter(settings.landing / "a.xlsx") as workbook:
+        pandas.DataFrame({"other": [1]}).to_excel(workbook, sheet_name="Cover", index=False)
+        frame.to_excel(workbook, sheet_name="Data", index=False, header=False)
+    rows, rejects = rows_of(
+        settings, "a.xlsx", (settings.landing / "a.xlsx").read_bytes(), format="excel", sheet="Data", skip_rows=1
+    )
+    assert rows == [(3, "00123", "NA"), (4, "C", "None")]
+    assert rejects == []
+    with pytest.raises(RefusedFile, match="SHEET"):
+        rows_of(settings, "a.xlsx", (settings.landing / "a.xlsx").read_bytes(), format="excel", sheet="Gone")
+
+
+def test_parquet_is_read_as_text(settings):
     frame = pandas.DataFrame({"goal_id": ["00123", "NA"], "parent_goal_id": ["B", "None"]})
     frame.to_parquet(settings.landing / "a.parquet")
     out = settings.warehouse / "raw"
