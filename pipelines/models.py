@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,12 @@ from typing import Any
 from filelock import FileLock
 
 from expectations.runner import CheckResult
+from pipelines.loads import whole_folder
 from pipelines.runs import build_database
 from pipelines.settings import DBT_PROJECT, Settings, load_settings
 
+# Whoever began with an older state of the project has ended by then.
+_KEPT_SECONDS = 7 * 24 * 3600
 _PARTS = ("models", "macros", "tests", "dbt_project.yml", "profiles.yml")
 
 
@@ -39,33 +44,45 @@ def variables(settings: Settings) -> dict[str, Any]:
     }
 
 
-def ensure_manifest() -> Path:
-    """The path of the manifest, which is written anew where the project or its variables have changed since.
+def parsed_project() -> Path:
+    """The folder with the manifest (and dbt's partial parse) of the project as it stands, made where there is none.
 
-    It is parsed with the variables of the run, since dbt starts from nothing when they differ.
+    It is parsed with the variables of the run, since dbt starts from nothing when they differ. Each state of project
+    and variables has a folder of its own that never changes, so that processes side by side do not disturb each other.
 
     Raises:
         RuntimeError: dbt could not parse the project.
     """
-    target = DBT_PROJECT / "target"
-    manifest, stamp = target / "manifest.json", target / "manifest.sha256"
     told = json.dumps(variables(load_settings()), sort_keys=True)
     digest = hashlib.sha256((project_digest() + told).encode()).hexdigest()
-    if manifest.exists() and stamp.exists() and stamp.read_text() == digest:
-        return manifest
-    target.mkdir(exist_ok=True)
-    # Several processes may load the definitions at once.
-    with FileLock(target / "manifest.lock"):
-        if not (manifest.exists() and stamp.exists() and stamp.read_text() == digest):
-            from dbt.cli.main import dbtRunner
+    folder = DBT_PROJECT / "target" / "parsed" / digest[:20]
 
-            folder = str(DBT_PROJECT)
-            where = ["--project-dir", folder, "--profiles-dir", folder, "--vars", told]
-            outcome = dbtRunner().invoke(["--quiet", "parse", *where])
-            if not outcome.success:
-                raise RuntimeError(f"dbt cannot parse {DBT_PROJECT}") from outcome.exception
-            stamp.write_text(digest)
-    return manifest
+    def parse(draft: Path) -> None:
+        from dbt.cli.main import dbtRunner
+
+        here = str(DBT_PROJECT)
+        where = ["--project-dir", here, "--profiles-dir", here, "--target-path", str(draft), "--log-path", str(draft)]
+        outcome = dbtRunner().invoke(["--quiet", "parse", *where, "--vars", told])
+        if not outcome.success:
+            raise RuntimeError(f"dbt cannot parse {DBT_PROJECT}") from outcome.exception
+
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.parent / "lock"):
+            whole_folder(folder, parse)
+            _prune(folder.parent)
+    return folder
+
+
+def _prune(parsed: Path) -> None:
+    for old in parsed.glob("[!.]*/"):
+        if old.is_dir() and time.time() - old.stat().st_mtime > _KEPT_SECONDS:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def manifest_path() -> Path:
+    """The manifest of the project as it stands."""
+    return parsed_project() / "manifest.json"
 
 
 def descriptions_of(manifest: dict[str, Any]) -> dict[str, dict[str, str]]:

@@ -1,4 +1,4 @@
-"""dbt's models and tests as assets and checks. The manifest is prepared once, not by every process that loads this."""
+"""dbt's models and tests as assets and checks. The manifest is prepared once for a state of the project."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_as
 
 from pipelines.building import table_counts
 from pipelines.defs.sources import this_run
-from pipelines.models import dbt_checks, descriptions_of, ensure_manifest, variables
+from pipelines.models import dbt_checks, descriptions_of, parsed_project, variables
 from pipelines.settings import DBT_PROJECT
 
 PROJECT = DbtProject(DBT_PROJECT, profiles_dir=DBT_PROJECT)
@@ -35,20 +35,21 @@ class Translator(DagsterDbtTranslator):  # type: ignore[misc] # untyped base
         )
 
 
-@dbt_assets(manifest=ensure_manifest(), dagster_dbt_translator=Translator(), project=PROJECT, name="models")  # type: ignore[untyped-decorator]
+_PARSED = parsed_project()
+
+
+@dbt_assets(  # type: ignore[untyped-decorator]
+    manifest=_PARSED / "manifest.json", dagster_dbt_translator=Translator(), project=PROJECT, name="models"
+)
 def models(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
     """Builds and tests the models in the run's database."""
     run = this_run(context)
-    invocation = dbt.cli(
-        [
-            "build",
-            "--exclude-resource-type",
-            "unit_test",
-            "--vars",
-            json.dumps(variables(run.settings), sort_keys=True),
-        ],
-        context=context,
-    )
+    target = run.settings.warehouse / "work" / "dbt"
+    target.mkdir(parents=True, exist_ok=True)
+    shutil.copy(_PARSED / "partial_parse.msgpack", target)
+    arguments = ["build", "--exclude-resource-type", "unit_test"]
+    arguments += ["--vars", json.dumps(variables(run.settings), sort_keys=True)]
+    invocation = dbt.cli(arguments, context=context, target_path=target)
     # Row counts can only be read once dbt has let go of the database, so what it reports is passed on at the end.
     events: list[Any] = []
     try:
@@ -57,12 +58,11 @@ def models(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[A
             if isinstance(event, dg.Output):
                 context.log.info(f"dbt: {event.output_name.replace('__', '/', 1)}")
     finally:
-        results = invocation.target_path / "run_results.json"
+        results = target / "run_results.json"
         if results.exists():
-            manifest = json.loads(ensure_manifest().read_text())
+            manifest = json.loads((_PARSED / "manifest.json").read_text())
             run.write_checks("models", dbt_checks(json.loads(results.read_text()), manifest))
             run.write("descriptions", descriptions_of(manifest))
-        shutil.rmtree(invocation.target_path, ignore_errors=True)
         counts = table_counts(run)
         for event in events:
             if isinstance(event, dg.Output) and event.output_name in counts:

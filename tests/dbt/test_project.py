@@ -13,7 +13,7 @@ from sqlglot import exp
 from pipelines import building
 from pipelines.entities import ENTITIES
 from pipelines.marts import RESTRICTED_TABLES, SLICED_MARTS
-from pipelines.models import ensure_manifest
+from pipelines.models import manifest_path
 from pipelines.runs import Run
 from pipelines.settings import DBT_PROJECT, load_settings
 
@@ -30,7 +30,7 @@ FROM_MACROS = {"regexp_full_match"}
 
 @pytest.fixture(scope="module")
 def manifest():
-    return json.loads(ensure_manifest().read_text())
+    return json.loads(manifest_path().read_text())
 
 
 def models(manifest):

@@ -80,3 +80,16 @@ def test_the_modules_that_do_the_work_do_not_know_dagster():
         if path.name in ("definitions.py", "running.py"):
             continue
         assert "import dagster" not in path.read_text(), path
+
+
+def test_processes_with_other_settings_do_not_share_a_manifest(tmp_path, monkeypatch):
+    """A regression: one process rewrote the manifest while another read it."""
+    from pipelines.models import manifest_path
+
+    first = manifest_path()
+    content = first.read_bytes()
+    monkeypatch.setenv("PERFWH_WAREHOUSE", str(tmp_path / "elsewhere"))
+    second = manifest_path()
+    assert second != first
+    assert first.read_bytes() == content
+    assert (second.parent / "partial_parse.msgpack").exists()

@@ -13,7 +13,7 @@ renamed as (
         effective_on is null as is_snapshot,
         hire_date,
         last_day,
-        exit_type,
+        lower(exit_type) as exit_type,
         exit_reason,
         is_regretted,
         coalesce(is_primary, true) as is_primary,
