@@ -59,6 +59,7 @@ class Load:
     blocks_publishing: bool = True
     quarantine_limit: float | None = None
     quarantined_by_rule: dict[str, int] = field(default_factory=dict)
+    quarantined_first: dict[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -179,6 +180,7 @@ def conform(found: Recognised, lookups: dict[str, Path], lookup_keys: list[str],
 
     def fill(draft: Path) -> None:
         counts = conforming.conform(raw, found.file.name, profile, lookups, settings, draft)
+        quarantined = _quarantined(draft / conforming.QUARANTINE, settings)
         load = Load(
             found.file.name,
             found.file.sha256,
@@ -190,7 +192,8 @@ def conform(found: Recognised, lookups: dict[str, Path], lookup_keys: list[str],
             key=key,
             blocks_publishing=profile.blocks_publishing,
             quarantine_limit=profile.quarantine_limit,
-            quarantined_by_rule=_by_rule(draft / conforming.QUARANTINE, settings),
+            quarantined_by_rule={rule: count for rule, count, _ in quarantined},
+            quarantined_first={rule: first for rule, _, first in quarantined},
         )
         (draft / "load.json").write_text(json.dumps(load.as_dict()))
 
@@ -198,14 +201,16 @@ def conform(found: Recognised, lookups: dict[str, Path], lookup_keys: list[str],
     return Load(**json.loads((folder / "load.json").read_text()))
 
 
-def _by_rule(quarantine: Path, settings: Settings) -> dict[str, int]:
+def _quarantined(quarantine: Path, settings: Settings) -> list[tuple[str, int, str]]:
+    """How many lines broke each rule, and where the first of them is: line and column, never what stands there."""
     from pipelines.database import connect, literal
 
+    where = "'line ' || min(_line) || coalesce(', column ' || min_by(column_name, _line), '')"
     with connect(settings) as con:
-        rows = con.execute(
-            f"select rule, count(distinct _line) from read_parquet({literal(quarantine)}) group by rule order by rule"
+        return con.execute(
+            f"select rule, count(distinct _line), {where} from read_parquet({literal(quarantine)}) "
+            "group by rule order by rule"
         ).fetchall()
-    return {rule: int(count) for rule, count in rows}
 
 
 def _profile_of(found: Recognised) -> Profile:

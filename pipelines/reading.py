@@ -180,7 +180,7 @@ def _number_lines(
         f"not regexp_full_match(split_part(raw_row, {literal(delimiter)}, 1), {literal(footer)})" if footer else "true"
     )
     con.execute(
-        f"copy (select record as _line, error, raw_row from rejects where {is_data} order by record) "
+        f"copy (select cast(record as bigint) as _line, error, raw_row from rejects where {is_data} order by record) "
         f"to {literal(out / REJECTS)} (format parquet)"
     )
     broken = " or ".join(f"contains({field}, chr(10))" for field in fields)

@@ -49,6 +49,10 @@ def print_summary(settings: Settings, run_id: str, code: int) -> None:
     console.print(table)
     for load in [load for load in loads if load.status in ("refused", "held")][:_MOST_LINES]:
         console.print(f"{load.status}: {load.file_name}: {load.code}: {load.message}", markup=False)
+    quarantined = [(load, rule) for load in loads for rule in load.quarantined_by_rule]
+    for load, rule in quarantined[:_MOST_LINES]:
+        count, first = load.quarantined_by_rule[rule], load.quarantined_first[rule]
+        console.print(f"quarantined: {load.file_name}: {rule}: {count:,} rows, first in {first}", markup=False)
     if code == EXIT_PUBLISHED:
         outcome = run.read("outcome")
         out = _table("\nOut", "mart", "rows")
@@ -96,7 +100,13 @@ def status(settings: Settings) -> dict[str, Any]:
             "published": (last.folder / "outcome.json").exists(),
             "loads": [asdict(load) for load in (*loads, *superseded(loads, settings))],
             "quarantine": [
-                {"file_name": load.file_name, "entity": load.entity, "rule": rule, "rows": rows}
+                {
+                    "file_name": load.file_name,
+                    "entity": load.entity,
+                    "rule": rule,
+                    "rows": rows,
+                    "first": load.quarantined_first[rule],
+                }
                 for load in loads
                 for rule, rows in load.quarantined_by_rule.items()
             ],
@@ -130,9 +140,9 @@ def print_status(found: dict[str, Any]) -> None:
         if load["status"] in ("refused", "held"):
             console.print(f"{load['file_name']}: {load['message']}", markup=False)
     if last["quarantine"]:
-        quarantine = _table("\nQuarantine", "file", "rule", "rows")
+        quarantine = _table("\nQuarantine", "file", "rule", "rows", "first in")
         for entry in last["quarantine"]:
-            quarantine.add_row(entry["file_name"], entry["rule"], f"{entry['rows']:,}")
+            quarantine.add_row(entry["file_name"], entry["rule"], f"{entry['rows']:,}", entry["first"])
         console.print(quarantine)
     failed = [check for check in last["checks"] if not check["passed"]]
     console.print(f"\nChecks: {len(last['checks']) - len(failed)} passed, {len(failed)} did not")

@@ -62,7 +62,7 @@ def balance_checks(asset: str, loads: Iterable[Load], settings: Settings) -> lis
             sum(load.rows_read for load in loaded),
             "; ".join(
                 f"{load.file_name}: {load.rows_quarantined} of {load.rows_read} rows "
-                f"({', '.join(f'{rule} {count}' for rule, count in load.quarantined_by_rule.items())})"
+                f"({', '.join(f'{rule}: first in {first}' for rule, first in load.quarantined_first.items())})"
                 for load in over
             )
             or "The share of quarantined rows of each file is within its limit.",

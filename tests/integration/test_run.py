@@ -240,7 +240,7 @@ class TestChanges:
         file.write_text("".join(line.replace('"R00', '"",,"', 1) if i % 2 else line for i, line in enumerate(lines)))
         blocked = run_warehouse(copy.landing, copy.warehouse)
         assert blocked.code == 3
-        assert "recognitions.csv" in blocked.stdout
+        assert "recognitions.csv: ROW_WIDTH" in blocked.stdout
 
 
 class TestUsage:

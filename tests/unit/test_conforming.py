@@ -63,6 +63,7 @@ def test_bad_rows_go_to_quarantine_with_line_rule_column_and_raw_row(settings):
     ]
     assert json.loads(bad[2][3])["fte"] == "100"
     assert done.quarantined_by_rule["fte_in_range"] == 1
+    assert done.quarantined_first["fte_in_range"] == "line 4, column fte"
 
 
 def test_repeated_rows_count_once(settings):
