@@ -85,11 +85,14 @@ def run_warehouse(landing: Path, warehouse: Path, *options: str, **environment: 
 
 @pytest.fixture(scope="session")
 def reference(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Outcome]:
-    """Publishes files of a third-party set; skips where the folder is missing."""
+    """Publishes files of a third-party set, once; skips where the folder is missing."""
+    published: dict[str, Outcome] = {}
 
     def publish(name: str, files: tuple[str, ...], **environment: str) -> Outcome:
         if not INPUTS.is_dir():
             pytest.skip(f"the third-party inputs are not here ({INPUTS})")
+        if name in published:
+            return published[name]
         folder = tmp_path_factory.mktemp(name.replace("/", "-"))
         landing = folder / "landing"
         landing.mkdir()
@@ -97,6 +100,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Outcome
             shutil.copy(INPUTS / name / file, landing / file)
         outcome = run_warehouse(landing, folder / "warehouse", **environment)
         assert outcome.code == 0, outcome.said
+        published[name] = outcome
         return outcome
 
     return publish

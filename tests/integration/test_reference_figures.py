@@ -37,7 +37,7 @@ def assert_reconciles(outcome):
 NUSANTARA = ("departments.csv", "employees.csv", "salaries.csv", "performance_reviews.csv", "goals.csv")
 
 
-@pytest.mark.xdist_group("nusantara_clean")
+@pytest.mark.xdist_group("nusantara")
 class TestNusantaraClean:
     @pytest.fixture(scope="class")
     def outcome(self, reference):
@@ -63,7 +63,7 @@ class TestNusantaraClean:
         assert (people, round(raw * 100, 3), round(capped * 100, 3)) == (2697, 88.664, 86.566)
 
 
-@pytest.mark.xdist_group("nusantara_raw")
+@pytest.mark.xdist_group("nusantara")
 class TestNusantaraRaw:
     """The same from the raw files, but for what they do not say: 250 goals have no weight there."""
 
