@@ -35,7 +35,7 @@ class Rule:
 
     def failing(self) -> str:
         """SQL over the entity's columns: true for a row that fails."""
-        raise NotImplementedError
+        raise NotImplementedError  # each kind of rule says it
 
     def expectation(self) -> Expectation:
         """The rule as Great Expectations judges it."""

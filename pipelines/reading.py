@@ -10,7 +10,7 @@ import io
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import duckdb
 
@@ -161,9 +161,9 @@ def _write_as_utf8(path: Path, read: Reading, target: Path) -> None:
             ) from None
 
 
-def _ends_with_newline(stream: object, size: int) -> bool:
-    stream.seek(max(size - 2, 0))  # type: ignore[attr-defined]
-    return bool(stream.read(2).rstrip(b"\x00")[-1:] in (b"\n", b"\r"))  # type: ignore[attr-defined]
+def _ends_with_newline(stream: BinaryIO, size: int) -> bool:
+    stream.seek(max(size - 2, 0))
+    return bool(stream.read(2).rstrip(b"\x00")[-1:] in (b"\n", b"\r"))
 
 
 def _number_lines(

@@ -85,8 +85,3 @@ def rule_checks(run: Run, entity: str, asset: str, has_rows: bool) -> list[Check
         CheckResult(**{**check.as_dict(), "severity": "warning"}) if check.check_name in of_rows else check
         for check in judged
     ]
-
-
-def rule_names(entity: str, settings: Settings) -> list[str]:
-    """The names of the checks that `rule_checks` gives for an entity."""
-    return [rule.name for rule in (*SUITES[entity], *set_rules(entity, settings.headcount_fall_limit))]

@@ -9,6 +9,7 @@ import dagster as dg
 from expectations import SUITES
 from expectations.runner import CheckResult
 from expectations.suites import set_rules
+from pipelines.settings import load_settings
 from pipelines.validating import CONSERVED, READABLE, WITHIN_LIMIT
 
 
@@ -23,8 +24,7 @@ def specs_of_files(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
 
 def specs_of_entity(key: dg.AssetKey, entity: str) -> list[dg.AssetCheckSpec]:
     """The checks on a validated asset: its files, its balance of rows, and the rules of its suite."""
-    # The limit stands in the reason; the names do not depend on it.
-    rules = (*SUITES[entity], *set_rules(entity, 0.3))
+    rules = (*SUITES[entity], *set_rules(entity, load_settings().headcount_fall_limit))
     return [
         *specs_of_files(key),
         dg.AssetCheckSpec(
