@@ -21,7 +21,7 @@ import duckdb
 from expectations.runner import CheckResult
 from pipelines.database import connect, identifier, literal
 from pipelines.loads import Load, sync
-from pipelines.marts import RESTRICTED_TABLES, SLICED_MARTS
+from pipelines.marts import MARTS, RESTRICTED_TABLES
 from pipelines.runs import Run
 from pipelines.settings import PROJECT_ROOT, Settings
 
@@ -129,8 +129,8 @@ def _write_performance(
     with connect(run.settings) as con:
         _open(con, run.database, draft / PERFORMANCE)
         con.execute("create schema published.marts; create schema published.ops")
-        counts = {f"marts.{mart}": _copy(con, "marts", mart, "marts", descriptions) for mart in SLICED_MARTS}
-        for mart in SLICED_MARTS:
+        counts = {f"marts.{mart}": _copy(con, "marts", mart, "marts", descriptions) for mart in MARTS}
+        for mart in MARTS:
             target = literal(draft / "marts" / f"{mart}.parquet")
             con.execute(f"copy published.marts.{identifier(mart)} to {target} (format parquet, compression zstd)")
         _write_ops(con, loads, checks)

@@ -6,6 +6,7 @@ Everything downstream, dbt's variables included, is derived from one `Settings` 
 
 from __future__ import annotations
 
+import itertools
 import os
 import tomllib
 from datetime import date
@@ -41,7 +42,17 @@ DIMENSIONS = (
     "ethnicity",
 )
 # Slices by manager would make millions of rows there.
-_WITHOUT_MANAGER = ("turnover", "retention_cohort", "retention_survival", "morale_item")
+_WITHOUT_MANAGER = (
+    "turnover",
+    "retention_cohort",
+    "retention_survival",
+    "morale_item",
+    "rating_distribution",
+    "rating_gap",
+)
+# Attributes whose old names can be given new ones.
+_RENAMABLE = ("department", "division", "location", "country", "job_level", "employment_type")
+_PERSPECTIVES = ("self", "manager", "peer", "observer")
 
 
 class Settings(BaseSettings):
@@ -62,6 +73,7 @@ class Settings(BaseSettings):
         ("contractor", "intern"), description="Employment types outside of every mart."
     )
     minimum_group: int = Field(5, ge=1, description="k: people behind a protected cell at least.")
+    minimum_perspective: int = Field(3, ge=1, description="Raters behind a perspective of a 360 review at least.")
     headcount_fall_limit: float = Field(
         0.3, gt=0, le=1, description="A snapshot smaller than the one before by more than this share blocks publishing."
     )
@@ -70,6 +82,27 @@ class Settings(BaseSettings):
     )
     dimensions: dict[str, tuple[str, ...]] = Field(
         default_factory=dict, description="Slice dimensions of a mart, where they are not the default ones."
+    )
+    slice_pairs: tuple[tuple[str, str], ...] = Field(
+        (), description="Two-way slices, such as [['department', 'location']], in every mart that has both dimensions."
+    )
+    department_parents: dict[str, str] = Field(
+        default_factory=dict, description="Department → the one it belongs to; parents contain their children."
+    )
+    renamed: dict[str, dict[str, str]] = Field(
+        default_factory=dict,
+        description="Attribute → old name → new name: a rename or a merger in all history, not a transfer.",
+    )
+    tenure_band_years: tuple[int, ...] = Field((1, 3, 5, 10), description="Years at which a tenure band ends.")
+    attainment_bands: tuple[float, ...] = Field(
+        (0.5, 0.8, 1.0, 1.2), description="Attainments at which a band of goal_attainment_distribution begins."
+    )
+    review_weights: dict[str, float] = Field(
+        default_factory=lambda: {"self": 0.1, "manager": 0.5, "peer": 0.25, "observer": 0.15},
+        description="Weight of each perspective in a person's score; missing ones are left out, the rest renormalised.",
+    )
+    performance_bands: tuple[float, float] = Field(
+        (50, 75), description="Scores (0-100) from which a person is solid, and top."
     )
     kept_versions: int = Field(5, ge=1, description="Published versions that are kept.")
     settle_seconds: float = Field(2.0, ge=0, description="A file changed less than this long ago is left for later.")
@@ -93,6 +126,45 @@ class Settings(BaseSettings):
             unknown = sorted(set(names) - set(DIMENSIONS))
             if unknown:
                 raise ValueError(f"{mart}: {', '.join(unknown)} is no dimension; known: {', '.join(DIMENSIONS)}")
+        return value
+
+    @field_validator("slice_pairs")
+    @classmethod
+    def _known_pairs(cls, value: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+        for pair in value:
+            if len(set(pair)) < 2 or not set(pair) <= set(DIMENSIONS) - {"company"}:
+                raise ValueError(f"{' × '.join(pair)}: a pair names two of {', '.join(DIMENSIONS[1:])}")
+        return value
+
+    @field_validator("department_parents")
+    @classmethod
+    def _tree_of_departments(cls, value: dict[str, str]) -> dict[str, str]:
+        for department in value:
+            if department in _ancestors(department, value):
+                raise ValueError(f"{department} would belong to itself")
+        return value
+
+    @field_validator("renamed")
+    @classmethod
+    def _renamable(cls, value: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+        unknown = sorted(set(value) - set(_RENAMABLE))
+        if unknown:
+            raise ValueError(f"{', '.join(unknown)} cannot be renamed; known: {', '.join(_RENAMABLE)}")
+        return value
+
+    @field_validator("tenure_band_years", "attainment_bands", "performance_bands")
+    @classmethod
+    def _ascending(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if not value or list(value) != sorted(set(value)) or value[0] <= 0:
+            raise ValueError("bands are given by ascending numbers above 0")
+        return value
+
+    @field_validator("review_weights")
+    @classmethod
+    def _weights(cls, value: dict[str, float]) -> dict[str, float]:
+        unknown = sorted(set(value) - set(_PERSPECTIVES))
+        if unknown or not value or min(value.values()) < 0 or sum(value.values()) <= 0:
+            raise ValueError(f"give {', '.join(_PERSPECTIVES)} weights that are not negative, one of them above 0")
         return value
 
     @classmethod
@@ -124,12 +196,47 @@ class Settings(BaseSettings):
             "observed_to": self.observed_to.isoformat() if self.observed_to else None,
             "excluded_employment_types": [t.lower() for t in self.excluded_employment_types],
             "minimum_group": self.minimum_group,
+            "minimum_perspective": self.minimum_perspective,
+            "slice_pairs": [list(pair) for pair in self.slice_pairs],
+            "department_ancestors": [
+                [department, ancestor]
+                for department in self.department_parents
+                for ancestor in _ancestors(department, self.department_parents)
+            ],
+            "renamed": self.renamed,
+            "tenure_bands": _tenure_bands(self.tenure_band_years),
+            "attainment_bands": _attainment_bands(self.attainment_bands),
+            "review_weights": {name: self.review_weights.get(name, 0.0) for name in _PERSPECTIVES},
+            "performance_bands": list(self.performance_bands),
             "dimensions": {mart: list(self.dimensions_of(mart)) for mart in SLICED_MARTS},
         }
 
     def that_shape_figures(self) -> dict[str, Any]:
         """The settings on which published figures depend (the key is not among them: see `pseudonyms`)."""
         return {**self.dbt_vars(), "quarantine_limit": self.quarantine_limit, "fall": self.headcount_fall_limit}
+
+
+def _ancestors(department: str, parents: dict[str, str]) -> list[str]:
+    """From the parent upwards; a circle ends where it closes."""
+    found: list[str] = []
+    while (parent := parents.get(department)) is not None and parent not in found:
+        found.append(parent)
+        department = parent
+    return found
+
+
+def _tenure_bands(years: tuple[int, ...]) -> list[list[Any]]:
+    """Name, from year, to year (none: open)."""
+    bands: list[list[Any]] = [[f"<{years[0]}y", 0, years[0]]]
+    bands += [[f"{low}-{high}y", low, high] for low, high in itertools.pairwise(years)]
+    return [*bands, [f"{years[-1]}y+", years[-1], None]]
+
+
+def _attainment_bands(limits: tuple[float, ...]) -> list[list[Any]]:
+    """Name, from (none: open), below (none: open)."""
+    bands: list[list[Any]] = [[f"<{limits[0]:.0%}", None, limits[0]]]
+    bands += [[f"{low:.0%}-{high:.0%}".replace("%-", "-"), low, high] for low, high in itertools.pairwise(limits)]
+    return [*bands, [f"{limits[-1]:.0%}+", limits[-1], None]]
 
 
 def config_file() -> Path:

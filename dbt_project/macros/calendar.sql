@@ -8,18 +8,32 @@
     cast(extract(year from {{ day }}) * 12 + extract(month from {{ day }}) - 1 as integer)
 {%- endmacro %}
 
-{# 0 … 9999, one a row, in column n. #}
-{% macro numbers() -%}
-    select cast(ones.d + 10 * tens.d + 100 * hundreds.d + 1000 * thousands.d as integer) as n
-    from {{ _digits('ones') }}
-    cross join {{ _digits('tens') }}
-    cross join {{ _digits('hundreds') }}
-    cross join {{ _digits('thousands') }}
+{# 0 … 9999 (or to more digits), one a row, in column n. #}
+{% macro numbers(digits=4) -%}
+    select cast({% for p in range(digits) %}{{ 10 ** p }} * place{{ p }}.d{% if not loop.last %} + {% endif %}{% endfor %} as integer) as n
+    from {% for p in range(digits) %}{{ _digits('place' ~ p) }}{% if not loop.last %}
+    cross join {% endif %}{% endfor %}
 {%- endmacro %}
 {% macro _digits(name) -%}
     (
         {% for d in range(10) %}select {{ d }} as d{% if not loop.last %} union all {% endif %}{% endfor %}
     ) as {{ name }}
+{%- endmacro %}
+
+{# Whole calendar months from a date to a later one: the most that can be added to the first (clipped) without passing it. #}
+{% macro whole_months(earlier, later) -%}
+    ({{ month_number(later) }} - {{ month_number(earlier) }} - case
+        when {{ add_months(earlier, month_number(later) ~ ' - ' ~ month_number(earlier)) }} > {{ later }} then 1
+        else 0
+    end)
+{%- endmacro %}
+
+{# Whether a text is written as a period is. #}
+{% macro is_period(text) -%}
+    ({{ to_number('substr(' ~ text ~ ', 1, 4)') }} is not null and substr({{ text }}, 5) in (
+        '', '-H1', '-H2', '-Q1', '-Q2', '-Q3', '-Q4'
+        {%- for n in range(1, 13) %}, '-{{ '%02d' % n }}'{% endfor %}
+    ))
 {%- endmacro %}
 
 {# First day of a period written 2024, 2024-H1, 2024-Q1 or 2024-03. #}

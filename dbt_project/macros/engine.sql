@@ -41,3 +41,18 @@
 {% macro spark__list_of(value, separator, order_by) -%}
     array_join(sort_array(collect_list({{ value }})), '{{ separator }}')
 {%- endmacro %}
+
+{# ln(n!) #}
+{% macro log_factorial(n) %}{{ return(adapter.dispatch('log_factorial')(n)) }}{% endmacro %}
+{% macro duckdb__log_factorial(n) %}lgamma({{ n }} + 1){% endmacro %}
+{# Stirling's series, which is exact to twelve places from 10 on; the first ones are written out. #}
+{% macro default__log_factorial(n) -%}
+    case
+        {% for small in range(10) -%}
+        when {{ n }} = {{ small }} then ln(cast({{ range(1, small + 1) | list | join(' * ') or 1 }} as double precision))
+        {% endfor -%}
+        else ({{ n }} + 0.5) * ln({{ n }}) - {{ n }} + 0.918938533204672742
+            + 1 / (12.0 * {{ n }}) - 1 / (360.0 * power({{ n }}, 3)) + 1 / (1260.0 * power({{ n }}, 5))
+            - 1 / (1680.0 * power({{ n }}, 7))
+    end
+{%- endmacro %}

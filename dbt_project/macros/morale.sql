@@ -1,30 +1,46 @@
 {#
-    Shares, mean and change of a group of items, per survey × slice × group.
+    Which surveys a group of items compares with: the one before and that of a year before, where the items and their
+    scales are the same.
 
-    mart: its name, for the dimensions; group: the column that names the group (driver or item_id);
-    answers: a CTE or relation with survey_id, respondent_id, the group, score sum and counts per respondent.
+    group: the column that names the group (driver or item_id); group_items: a CTE of items and their groups.
 #}
-{% macro morale_figures(mart, group, answers) -%}
-    surveys as (
-
-        select * from {{ ref('fct_survey') }}
-
-    ),
-
-    -- Two surveys compare only where the items of a group, and their scales, are the same.
+{% macro comparable_surveys(group, group_items) -%}
     item_sets as (
 
-        select survey_id, {{ group }}, {{ list_of("item_id || ':' || cast(scale_min as varchar) || '-' || cast(scale_max as varchar)", '|', 'item_id') }} as items
+        select
+            survey_id,
+            {{ group }},
+            {{ list_of("item_id || ':' || cast(scale_min as varchar) || '-' || cast(scale_max as varchar)", '|', 'item_id') }} as items
         from (
             select distinct a.survey_id, g.{{ group }}, a.item_id, i.scale_min, i.scale_max
             from {{ ref('fct_survey_answer') }} as a
             inner join {{ ref('stg_survey_items') }} as i on a.item_id = i.item_id
-            inner join group_items as g on a.item_id = g.item_id
+            inner join {{ group_items }} as g on a.item_id = g.item_id
         ) as answered_items
         group by survey_id, {{ group }}
 
     ),
 
+    comparable as (
+
+        select m.survey_id, m.{{ group }}, p.survey_id as previous, y.survey_id as previous_year
+        from item_sets as m
+        inner join {{ ref('fct_survey') }} as s on m.survey_id = s.survey_id
+        {% for name, column in [('p', 'previous'), ('y', 'previous_year')] -%}
+        left join item_sets as {{ name }}
+            on s.{{ column }} = {{ name }}.survey_id and m.{{ group }} = {{ name }}.{{ group }} and m.items = {{ name }}.items
+        {% endfor %}
+    )
+{%- endmacro %}
+
+{#
+    Shares, mean and change of a group of items, per survey × slice × group.
+
+    mart: its name, for the dimensions; group: the column that names the group (driver or item_id);
+    answers: a CTE or relation with survey_id, respondent_id, the group, score sum and counts per respondent.
+    A CTE `group_items` says which items are in which group.
+#}
+{% macro morale_figures(mart, group, answers) -%}
     counted as (
 
         select
@@ -51,7 +67,6 @@
             c.*,
             i.invited,
             i.could_answer,
-            c.score / c.answers as mean_score_100,
             c.respondents < {{ var('minimum_group') }} as is_suppressed
         from counted as c
         left join {{ ref('hist_survey_invited') }} as i
@@ -62,29 +77,7 @@
 
     ),
 
-    compared as (
-
-        select
-            a.*,
-            case when not p.is_suppressed then a.mean_score_100 - p.mean_score_100 end as delta_vs_previous
-        from answerable as a
-        inner join surveys as s on a.survey_id = s.survey_id
-        left join item_sets as mine on a.survey_id = mine.survey_id and a.{{ group }} = mine.{{ group }}
-        left join item_sets as theirs
-            on
-                s.previous_survey_id = theirs.survey_id
-                and mine.{{ group }} = theirs.{{ group }}
-                and mine.items = theirs.items
-        left join answerable as p
-            on
-                theirs.survey_id = p.survey_id
-                and a.{{ group }} = p.{{ group }}
-                and a.slice_dimension = p.slice_dimension
-                and a.slice_value = p.slice_value
-
-    ),
-
-    final as (
+    protected as (
 
         select
             survey_id,
@@ -97,11 +90,20 @@
             case when not is_suppressed then {{ ratio('favourable', 'answers') }} end as favourable,
             case when not is_suppressed then {{ ratio('(answers - favourable - unfavourable)', 'answers') }} end as neutral,
             case when not is_suppressed then {{ ratio('unfavourable', 'answers') }} end as unfavourable,
-            case when not is_suppressed then mean_score_100 end as mean_score_100,
-            case when not is_suppressed then delta_vs_previous end as delta_vs_previous,
+            case when not is_suppressed then score / answers end as mean_score_100,
             is_suppressed,
             case when is_suppressed then 'below_minimum' end as suppression_reason
-        from compared
+        from answerable
+
+    ),
+
+    {{ comparable_surveys(group, 'group_items') }},
+
+    final as (
+
+        {{ with_trend(
+            'protected', 'survey_id', ['slice_dimension', 'slice_value', group], 'mean_score_100', 'comparable', [group]
+        ) }}
 
     )
 {%- endmacro %}

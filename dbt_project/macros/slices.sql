@@ -20,27 +20,119 @@
     {{ return(['department', 'division', 'location', 'country', 'job_level', 'employment_type', 'gender', 'ethnicity']) }}
 {%- endmacro %}
 
-{# Tenure bands: name, from years, to years (none: open). #}
-{% macro tenure_bands() -%}
-    {{ return([('<1y', 0, 1), ('1-3y', 1, 3), ('3-5y', 3, 5), ('5-10y', 5, 10), ('10y+', 10, none)]) }}
+{# What else is kept of people from when to when: column → whether it is a number. No slices are made of these. #}
+{% macro described_columns() -%}
+    {{ return({
+        'job_title': false,
+        'fte': true,
+        'salary': true,
+        'currency': false,
+        'pay_range_mid': true,
+        'full_name': false,
+        'email': false,
+        'birth_date': false,
+    }) }}
 {%- endmacro %}
 
-{# Whether a slice dimension belongs to a mart. #}
+{# Two-way slices: the name of the dimension, its first part, its second. #}
+{% macro slice_pairs() -%}
+    {%- set pairs = [] -%}
+    {%- for first, second in var('slice_pairs') %}{% do pairs.append([first ~ ' × ' ~ second, first, second]) %}{% endfor -%}
+    {{ return(pairs) }}
+{%- endmacro %}
+
+{# Whether a slice dimension belongs to a mart: it is configured for it, a pair if both of its parts are. #}
 {% macro in_dimensions(mart, column='slice_dimension') -%}
-    {{ column }} in ({% for d in var('dimensions')[mart] %}'{{ d }}'{% if not loop.last %}, {% endif %}{% endfor %})
+    {%- set mine = var('dimensions')[mart] -%}
+    {%- set names = [] -%}
+    {%- for name in mine %}{% do names.append(name) %}{% endfor -%}
+    {%- for name, first, second in slice_pairs() if first in mine and second in mine %}{% do names.append(name) %}{% endfor -%}
+    {{ column }} in ('{{ names | join("', '") }}')
 {%- endmacro %}
 
 {# Whether a slice speaks of protected attributes. #}
-{% macro is_demographic(column='slice_dimension') %}{{ column }} in ('gender', 'ethnicity'){% endmacro %}
+{% macro is_demographic(column='slice_dimension') -%}
+    {%- set protected = ['gender', 'ethnicity'] -%}
+    {%- set names = protected + [] -%}
+    {%- for name, first, second in slice_pairs() if first in protected or second in protected -%}
+    {%- do names.append(name) -%}
+    {%- endfor -%}
+    {{ column }} in ('{{ names | join("', '") }}')
+{%- endmacro %}
+
+{# Department → a department that contains it, a row each. #}
+{% macro department_ancestors() -%}
+    {% for department, ancestor in var('department_ancestors') -%}
+    select {{ quoted(department) }} as department, {{ quoted(ancestor) }} as ancestor
+    {% if not loop.last %}union all
+    {% endif %}
+    {%- endfor %}
+    {%- if not var('department_ancestors') -%}
+    select cast(null as varchar) as department, cast(null as varchar) as ancestor where false
+    {%- endif %}
+{%- endmacro %}
+
+{# A text as SQL writes it. #}
+{% macro quoted(text) %}'{{ text | replace("'", "''") }}'{% endmacro %}
+
+{# An attribute under its present name: renamed and merged ones have one name in all history. #}
+{% macro present_name(attribute, value) -%}
+    {%- set renamed = var('renamed').get(attribute, {}) -%}
+    {%- if renamed -%}
+    case {{ value }} {% for old, new in renamed.items() %}when {{ quoted(old) }} then {{ quoted(new) }} {% endfor %}else {{ value }} end
+    {%- else -%}
+    {{ value }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#
+    The slices of rows whose files carry attributes themselves: those attributes that any row of the group knows.
+
+    relation: a CTE with the attributes; keys: its columns to keep, the group first.
+#}
+{% macro carried_slices(relation, keys) -%}
+    {%- set slices -%}
+    select {{ keys | join(', ') }}, 'company' as slice_dimension, 'all' as slice_value from {{ relation }}
+    {% for attribute in carried_attributes() %}
+    union all
+    select {{ keys | join(', ') }}, '{{ attribute }}' as slice_dimension, coalesce({{ attribute }}, 'unknown') as slice_value
+    from (select *, count({{ attribute }}) over (partition by {{ keys[0] }}) > 0 as is_known from {{ relation }}) as carried
+    where is_known
+    {% endfor %}
+    {%- for name, first, second in slice_pairs() if first in carried_attributes() and second in carried_attributes() %}
+    union all
+    select
+        {{ keys | join(', ') }},
+        '{{ name }}' as slice_dimension,
+        coalesce({{ first }}, 'unknown') || ' × ' || coalesce({{ second }}, 'unknown') as slice_value
+    from (
+        select
+            *,
+            count({{ first }}) over (partition by {{ keys[0] }}) > 0
+            and count({{ second }}) over (partition by {{ keys[0] }}) > 0 as is_known
+        from {{ relation }}
+    ) as carried
+    where is_known
+    {% endfor %}
+    {%- endset -%}
+    {{ slices }}
+    {%- if var('department_ancestors') %}
+    union
+    select {% for key in keys %}s.{{ key }}, {% endfor %}s.slice_dimension, a.ancestor as slice_value
+    from ({{ slices }}) as s
+    inner join ({{ department_ancestors() }}) as a on s.slice_value = a.department
+    where s.slice_dimension = 'department'
+    {%- endif %}
+{%- endmacro %}
 
 {#
     Hides small demographic groups in a mart whose parts add up: one group below the minimum hides the whole
     dimension of that period, since it could be worked out from the others.
 
-    relation: a CTE with the figures and `people_in_base`; period: its period column; figures: what is hidden;
-    reach_back: for figures over a window of months, how many months before (a column), else none.
+    relation: a CTE with the figures and `people_in_base`; period: its period columns; figures: what is hidden;
+    shown: what is not; dimension, protected: where not slices but something else is protected.
 #}
-{% macro with_demographics_protected(relation, keys, period, figures, shown=[]) -%}
+{% macro with_demographics_protected(relation, keys, period, figures, shown=[], dimension='slice_dimension', protected=none) -%}
     select
         {% for key in keys %}{{ key }}, {% endfor %}
         {% for figure in figures -%}
@@ -55,8 +147,8 @@
     from (
         select
             *,
-            {{ is_demographic() }} and min(people_in_base) over (
-                partition by slice_dimension, {{ period }}
+            {{ protected or is_demographic() }} and min(people_in_base) over (
+                partition by {{ dimension }}, {{ period }}
             ) < {{ var('minimum_group') }} as is_hidden
         from {{ relation }}
     ) as guarded

@@ -11,3 +11,40 @@
     ) as ranked
     where newest_place = 1
 {%- endmacro %}
+
+{# A person under the id that they have now; needs `with_person`. #}
+{% macro person(column, relation='newest') %}coalesce({{ column }}_now.person_id, {{ relation }}.{{ column }}) as {{ column }}{% endmacro %}
+{% macro with_person(columns, relation='newest') -%}
+    {% for column in columns -%}
+    left join {{ ref('stg_person_ids') }} as {{ column }}_now on {{ relation }}.{{ column }} = {{ column }}_now.employee_id
+    {% endfor %}
+{%- endmacro %}
+
+{# The attributes that a file carries itself, under their present names. #}
+{% macro present_attributes(relation) -%}
+    {% for attribute in carried_attributes() -%}
+    {{ present_name(attribute, relation ~ '.' ~ attribute) }} as {{ attribute }}{% if not loop.last %},
+    {% endif %}
+    {%- endfor %}
+{%- endmacro %}
+
+{#
+    Whether a job change tells the value that exports show: departments under old names too, numbers written in any way.
+
+    told, shown: the texts; attribute: the column that names the attribute; numbers: the attributes that are numbers.
+#}
+{% macro same_value(told, shown, attribute, numbers) -%}
+    (
+        coalesce(
+            {%- if var('renamed') %}
+            case {{ attribute }}
+                {% for name in carried_attributes() if var('renamed').get(name) -%}
+                when '{{ name }}' then {{ present_name(name, told) }}
+                {% endfor -%}
+                else {{ told }}
+            end
+            {%- else %} {{ told }}{% endif %}, ''
+        ) = coalesce({{ shown }}, '')
+        or {{ attribute }} in ('{{ numbers | join("', '") }}') and {{ to_number(told) }} = {{ to_number(shown) }}
+    )
+{%- endmacro %}

@@ -8,7 +8,7 @@ from pipelines import publishing
 from pipelines.defs.sources import OWNERS, this_run
 from pipelines.fingerprint import fingerprint
 from pipelines.loads import superseded
-from pipelines.marts import RESTRICTED_TABLES, SLICED_MARTS
+from pipelines.marts import MARTS, RESTRICTED_TABLES
 
 PERFORMANCE = dg.AssetKey(["published", "performance"])
 PEOPLE = dg.AssetKey(["published", "people"])
@@ -18,7 +18,7 @@ PEOPLE = dg.AssetKey(["published", "people"])
     specs=[
         dg.AssetSpec(
             PERFORMANCE,
-            deps=[["marts", mart] for mart in SLICED_MARTS],
+            deps=[["marts", mart] for mart in MARTS],
             group_name="published",
             owners=OWNERS,
             kinds={"duckdb", "parquet"},

@@ -12,7 +12,7 @@ import threading
 import duckdb
 import pytest
 
-from pipelines.marts import RESTRICTED_TABLES, SLICED_MARTS
+from pipelines.marts import MARTS, RESTRICTED_TABLES
 from tests.conftest import Outcome, perfwh, run_warehouse
 
 pytestmark = pytest.mark.xdist_group("sample")
@@ -21,19 +21,19 @@ EXITS = "exits_voluntary + exits_involuntary + exits_other + exits_unknown"
 
 
 def marts_of(outcome: Outcome) -> dict[str, list]:
-    return {mart: outcome.query(f"from marts.{mart} order by all") for mart in SLICED_MARTS}
+    return {mart: outcome.query(f"from marts.{mart} order by all") for mart in MARTS}
 
 
 def test_what_is_published(sample):
     folder = sample.published
     assert {path.name for path in folder.iterdir()} == {"performance.duckdb", "people.duckdb", "marts", "manifest.json"}
     assert (folder / "people.duckdb").stat().st_mode & 0o777 == 0o600
-    assert {path.stem for path in (folder / "marts").iterdir()} == set(SLICED_MARTS)
+    assert {path.stem for path in (folder / "marts").iterdir()} == set(MARTS)
     manifest = sample.manifest()
     for table, rows in manifest["row_counts"].items():
         database = "people" if table.startswith("restricted.") else "performance"
         assert sample.one(f"select count(*) from {table}", database) == rows
-    for mart in SLICED_MARTS:
+    for mart in MARTS:
         in_parquet = duckdb.sql(f"from '{folder}/marts/{mart}.parquet' order by all").fetchall()
         assert in_parquet == sample.query(f"from marts.{mart} order by all")
         assert in_parquet, mart

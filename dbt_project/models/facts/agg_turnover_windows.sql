@@ -11,7 +11,6 @@ with headcount as (
 
     select *, extract(month from month) as month_of_year
     from {{ ref('agg_headcount_monthly') }}
-    where {{ in_dimensions('turnover') }}
 
 ),
 

@@ -12,7 +12,7 @@ goals as (
 
 periods as (
 
-    select distinct period, period_starts_on, period_ends_on from goals
+    select period, period_starts_on, period_ends_on from {{ ref('fct_goal_period') }}
 
 ),
 

@@ -16,7 +16,7 @@ within_scope as (
         lag(valid_to) over (partition by employee_id, employment_number order by valid_from) as valid_to_before
     from {{ ref('hist_attributes') }}
     where
-        slice_dimension = 'employment_type'
+        attribute = 'employment_type'
         {% if excluded -%}
         and lower(value) not in ({% for t in excluded %}'{{ t }}'{% if not loop.last %}, {% endif %}{% endfor %})
         {%- endif %}

@@ -35,10 +35,7 @@ surveys as (
 
 final as (
 
-    select
-        *,
-        lag(survey_id) over (order by launched_on, survey_id) as previous_survey_id
-    from surveys
+    {{ with_previous_occasions('surveys', 'survey_id', 'launched_on') }}
 
 )
 

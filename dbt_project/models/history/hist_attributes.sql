@@ -1,4 +1,10 @@
+{#- attribute → its column; the numbers among them -#}
 {%- set attributes = attribute_columns() -%}
+{%- set numbers = [] -%}
+{%- for column, is_number in described_columns().items() -%}
+{%- do attributes.update({column: column}) -%}
+{%- if is_number %}{% do numbers.append(column) %}{% endif -%}
+{%- endfor -%}
 with observation as (
 
     select * from {{ ref('hist_observation') }}
@@ -48,13 +54,13 @@ compared as (
 
 changed as (
 
-    {% for dimension, column in attributes.items() -%}
+    {% for attribute, column in attributes.items() -%}
     select
         employee_id,
         employment_number,
-        '{{ dimension }}' as slice_dimension,
-        {{ column }} as value,
-        {{ column }}_before as value_before,
+        '{{ attribute }}' as attribute,
+        cast({{ column }} as varchar) as value,
+        cast({{ column }}_before as varchar) as value_before,
         seen_place = 1 as is_first,
         seen_on,
         seen_before_on,
@@ -73,7 +79,7 @@ dated_changes as (
     select
         c.employee_id,
         c.employment_number,
-        c.slice_dimension,
+        c.attribute,
         c.seen_on,
         min(j.effective_date) as changed_on
     from changed as c
@@ -82,19 +88,19 @@ dated_changes as (
             c.employee_id = j.employee_id
             and j.effective_date > c.seen_before_on
             and j.effective_date <= c.seen_on
-            and coalesce(j.old_value, '') = coalesce(c.value_before, '')
-            and coalesce(j.new_value, '') = coalesce(c.value, '')
+            and {{ same_value('j.old_value', 'c.value_before', 'c.attribute', numbers) }}
+            and {{ same_value('j.new_value', 'c.value', 'c.attribute', numbers) }}
             -- A word that names other attributes does not date this one, even where the values agree.
             and case j.change_type
-                when 'promotion' then c.slice_dimension = 'job_level'
-                when 'demotion' then c.slice_dimension = 'job_level'
-                when 'transfer' then c.slice_dimension in ('department', 'division', 'location', 'country')
-                when 'manager' then c.slice_dimension = 'manager'
-                when 'pay' then false
+                when 'promotion' then c.attribute in ('job_level', 'job_title')
+                when 'demotion' then c.attribute in ('job_level', 'job_title')
+                when 'transfer' then c.attribute in ('department', 'division', 'location', 'country')
+                when 'manager' then c.attribute = 'manager'
+                when 'pay' then c.attribute = 'salary'
                 else true
             end
     where c.is_snapshot and not c.is_first
-    group by c.employee_id, c.employment_number, c.slice_dimension, c.seen_on
+    group by c.employee_id, c.employment_number, c.attribute, c.seen_on
 
 ),
 
@@ -104,7 +110,7 @@ dated as (
     select
         c.employee_id,
         c.employment_number,
-        c.slice_dimension,
+        c.attribute,
         coalesce(c.value, 'unknown') as value,
         c.seen_on,
         case
@@ -119,7 +125,7 @@ dated as (
         on
             c.employee_id = d.employee_id
             and c.employment_number = d.employment_number
-            and c.slice_dimension = d.slice_dimension
+            and c.attribute = d.attribute
             and c.seen_on = d.seen_on
 
 ),
@@ -130,7 +136,7 @@ one_a_day as (
     select
         *,
         row_number() over (
-            partition by employee_id, employment_number, slice_dimension, valid_from order by seen_on desc
+            partition by employee_id, employment_number, attribute, valid_from order by seen_on desc
         ) as place
     from dated
     where ends_on is null or valid_from <= ends_on
@@ -142,7 +148,7 @@ stepped as (
     select
         *,
         lag(value) over (
-            partition by employee_id, employment_number, slice_dimension order by valid_from
+            partition by employee_id, employment_number, attribute order by valid_from
         ) as value_before
     from one_a_day
     where place = 1
@@ -154,12 +160,12 @@ spans as (
     select
         employee_id,
         employment_number,
-        slice_dimension,
+        attribute,
         value,
         valid_from,
         coalesce(
             lead(valid_from) over (
-                partition by employee_id, employment_number, slice_dimension order by valid_from
+                partition by employee_id, employment_number, attribute order by valid_from
             ),
             {{ add_days('ends_on', 1) }}
         ) as valid_to
@@ -171,11 +177,11 @@ spans as (
 -- An employment that only has jobs beside a main one nobody delivered.
 without_attributes as (
 
-    {% for dimension in attributes.keys() -%}
+    {% for attribute in attributes.keys() -%}
     select
         e.employee_id,
         e.employment_number,
-        '{{ dimension }}' as slice_dimension,
+        '{{ attribute }}' as attribute,
         'unknown' as value,
         e.starts_on as valid_from,
         {{ add_days('e.ends_on', 1) }} as valid_to

@@ -4,6 +4,12 @@ with respondents as (
 
 ),
 
+anonymous as (
+
+    select * from respondents where not is_person
+
+),
+
 by_history as (
 
     select
@@ -23,20 +29,8 @@ by_history as (
 
 by_file as (
 
-    select survey_id, respondent_id, 'company' as slice_dimension, 'all' as slice_value
-    from respondents
-    where not is_person
-    {% for attribute in carried_attributes() %}
-    union all
+    {{ carried_slices('anonymous', ['survey_id', 'respondent_id']) }}
 
-    select survey_id, respondent_id, '{{ attribute }}' as slice_dimension, coalesce({{ attribute }}, 'unknown') as slice_value
-    from (
-        select *, count({{ attribute }}) over (partition by survey_id) > 0 as is_known
-        from respondents
-        where not is_person
-    ) as file_respondents
-    where is_known
-    {% endfor %}
 ),
 
 final as (

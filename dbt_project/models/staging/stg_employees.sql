@@ -1,49 +1,93 @@
-with source as (
+with recursive source as (
 
     select * from {{ source('validated', 'employees') }}
+
+),
+
+-- Moves from one employee id to another: no exit, no hire.
+moves as (
+
+    select distinct old_value as old_id, new_value as new_id, effective_date as moved_on
+    from {{ source('validated', 'job_changes') }}
+    where lower(change_type) = 'employee_id' and old_value <> new_value
+
+),
+
+hired_before as (
+
+    select m.old_id, m.new_id, m.moved_on, max(s.hire_date) as hire_date
+    from moves as m
+    inner join source as s on m.old_id = s.employee_id and s.hire_date < m.moved_on
+    group by m.old_id, m.new_id, m.moved_on
+
+),
+
+-- Who has moved more than once was hired before the first of their moves.
+hired_first as (
+
+    select old_id, new_id, moved_on, hire_date from hired_before
+    union
+    select e.old_id, h.new_id, h.moved_on, e.hire_date
+    from hired_first as h
+    inner join hired_before as e on h.old_id = e.new_id and h.hire_date = e.moved_on
+
+),
+
+hired as (
+
+    select new_id, moved_on, min(hire_date) as hire_date
+    from hired_first
+    group by new_id, moved_on
+
+),
+
+-- The last day under an old id is none of the person's.
+left_behind as (
+
+    select old_id, moved_on from moves
+    union
+    select old_id, {{ add_days('moved_on', -1) }} as moved_on from moves
 
 ),
 
 renamed as (
 
     select
-        employee_id,
-        coalesce(effective_on, as_of) as seen_on,
-        as_of,
-        effective_on is null as is_snapshot,
-        hire_date,
-        last_day,
-        lower(exit_type) as exit_type,
-        exit_reason,
-        is_regretted,
-        coalesce(is_primary, true) as is_primary,
-        original_hire_date,
-        full_name,
-        lower(email) as email,
-        department,
-        division,
-        location,
-        country,
-        job_level,
-        job_title,
-        employment_type,
-        fte,
-        manager_id as manager_reference,
-        salary,
-        currency,
-        pay_range_mid,
-        gender,
-        ethnicity,
-        birth_date,
-        delivery_number,
-        line_number
-    from source
+        coalesce(ids.person_id, s.employee_id) as employee_id,
+        case when ids.person_id is null then 0 else 1 end as has_old_id,
+        coalesce(s.effective_on, s.as_of) as seen_on,
+        s.as_of,
+        s.effective_on is null as is_snapshot,
+        coalesce(h.hire_date, s.hire_date) as hire_date,
+        case when l.old_id is null then s.last_day end as last_day,
+        case when l.old_id is null then lower(s.exit_type) end as exit_type,
+        case when l.old_id is null then s.exit_reason end as exit_reason,
+        case when l.old_id is null then s.is_regretted end as is_regretted,
+        coalesce(s.is_primary, true) as is_primary,
+        s.full_name,
+        lower(s.email) as email,
+        {% for attribute in carried_attributes() -%}
+        {{ present_name(attribute, 's.' ~ attribute) }} as {{ attribute }},
+        {% endfor -%}
+        s.job_title,
+        s.fte,
+        s.manager_id as manager_reference,
+        s.salary,
+        s.currency,
+        s.pay_range_mid,
+        s.birth_date,
+        s.delivery_number,
+        s.line_number
+    from source as s
+    left join {{ ref('stg_person_ids') }} as ids on s.employee_id = ids.employee_id
+    left join hired as h on s.employee_id = h.new_id and s.hire_date = h.moved_on
+    left join left_behind as l on s.employee_id = l.old_id and s.last_day = l.moved_on
 
 ),
 
 newest as (
 
-    {{ newest_by('renamed', ['employee_id', 'seen_on', 'hire_date', 'is_primary']) }}
+    {{ newest_by('renamed', ['employee_id', 'seen_on', 'hire_date', 'is_primary'], first_by='has_old_id') }}
 
 ),
 
@@ -84,8 +128,9 @@ managers as (
 
     select
         r.manager_reference,
-        coalesce(p.employee_id, e.employee_id, n.employee_id, r.manager_reference) as manager_id
+        coalesce(i.person_id, p.employee_id, e.employee_id, n.employee_id, r.manager_reference) as manager_id
     from references_to_managers as r
+    left join {{ ref('stg_person_ids') }} as i on r.manager_reference = i.employee_id
     left join people as p on r.manager_reference = p.employee_id
     left join by_email as e on lower(r.manager_reference) = e.email
     left join by_name as n on r.manager_reference = n.full_name
@@ -105,15 +150,13 @@ final as (
         newest.exit_reason,
         newest.is_regretted,
         newest.is_primary,
-        newest.department,
-        newest.division,
-        newest.location,
-        newest.country,
-        newest.job_level,
-        newest.employment_type,
+        {% for attribute in carried_attributes() -%}
+        newest.{{ attribute }},
+        {% endfor -%}
         managers.manager_id,
-        newest.gender,
-        newest.ethnicity
+        {% for column in described_columns() -%}
+        newest.{{ column }}{% if not loop.last %},{% endif %}
+        {% endfor %}
     from newest
     left join managers on newest.manager_reference = managers.manager_reference
 

@@ -14,7 +14,7 @@ final as (
 
     select
         goal_id,
-        owner_id,
+        {{ person('owner_id') }},
         period,
         {{ period_start('period') }} as period_starts_on,
         {{ add_days(add_months(period_start('period'), period_months('period')), -1) }} as period_ends_on,
@@ -30,6 +30,7 @@ final as (
         completed_on,
         cast(updated_at as date) as updated_on
     from newest
+    {{ with_person(['owner_id']) }}
 
 )
 

@@ -6,8 +6,9 @@ with source as (
 
 final as (
 
-    select distinct employee_id, effective_date, lower(change_type) as change_type, old_value, new_value
+    select distinct {{ person('employee_id', 'source') }}, effective_date, lower(change_type) as change_type, old_value, new_value
     from source
+    {{ with_person(['employee_id'], 'source') }}
 
 )
 

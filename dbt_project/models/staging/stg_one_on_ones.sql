@@ -12,8 +12,9 @@ newest as (
 
 final as (
 
-    select meeting_id, manager_id, employee_id, scheduled_on, held_on, status
+    select meeting_id, {{ person('manager_id') }}, {{ person('employee_id') }}, scheduled_on, held_on, lower(status) as status
     from newest
+    {{ with_person(['manager_id', 'employee_id']) }}
 
 )
 

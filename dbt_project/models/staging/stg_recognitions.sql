@@ -14,14 +14,14 @@ final as (
 
     select
         recognition_id,
-        giver_id,
-        receiver_id,
+        {{ person('giver_id') }},
+        {{ person('receiver_id') }},
         given_on,
         category,
         points,
-        {% for attribute in carried_attributes() %}{{ attribute }}{% if not loop.last %},
-        {% endif %}{% endfor %}
+        {{ present_attributes('newest') }}
     from newest
+    {{ with_person(['giver_id', 'receiver_id']) }}
 
 )
 

@@ -16,8 +16,8 @@ final as (
 
     select
         cycle,
-        reviewee_id,
-        rater_id,
+        {{ person('reviewee_id') }},
+        {{ person('rater_id') }},
         relationship,
         competency,
         rating,
@@ -25,8 +25,10 @@ final as (
         scale_min,
         scale_max,
         coalesce(scale_reversed, false) as is_scale_reversed,
-        submitted_at
+        submitted_at,
+        {{ present_attributes('newest') }}
     from newest
+    {{ with_person(['reviewee_id', 'rater_id']) }}
 
 )
 

@@ -12,8 +12,9 @@ newest as (
 
 final as (
 
-    select survey_id, employee_id, respondent_id, launched_on, closes_on
+    select survey_id, {{ person('employee_id') }}, respondent_id, launched_on, closes_on
     from newest
+    {{ with_person(['employee_id']) }}
 
 )
 

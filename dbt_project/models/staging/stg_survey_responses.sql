@@ -55,11 +55,12 @@ final as (
         item_id,
         answer,
         responded_at,
-        employee_id,
-        {% for attribute in carried_attributes() %}{{ attribute }},
-        {% endfor %}place_from_end = 1 as is_last_answer,
+        {{ person('employee_id', 'ranked') }},
+        {{ present_attributes('ranked') }},
+        place_from_end = 1 as is_last_answer,
         place_from_end
     from ranked
+    {{ with_person(['employee_id'], 'ranked') }}
 
 )
 

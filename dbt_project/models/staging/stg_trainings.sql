@@ -4,10 +4,20 @@ with source as (
 
 ),
 
+-- Delivered again once it is completed; without a day of assignment, each completion is a training of its own.
+newest as (
+
+    {{ newest_by(
+        'source', ['employee_id', 'course', 'assigned_on', 'case when assigned_on is null then completed_on end']
+    ) }}
+
+),
+
 final as (
 
-    select distinct employee_id, course, assigned_on, completed_on, status, score
-    from source
+    select {{ person('employee_id') }}, course, assigned_on, completed_on, lower(status) as status, score
+    from newest
+    {{ with_person(['employee_id']) }}
 
 )
 

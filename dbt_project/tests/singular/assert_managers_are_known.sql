@@ -5,4 +5,4 @@
 select distinct a.value
 from {{ ref('hist_attributes') }} as a
 left join (select distinct employee_id from {{ ref('stg_employees') }}) as e on a.value = e.employee_id
-where a.slice_dimension = 'manager' and a.value <> 'unknown' and e.employee_id is null
+where a.attribute = 'manager' and a.value <> 'unknown' and e.employee_id is null

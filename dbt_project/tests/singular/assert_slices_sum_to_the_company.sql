@@ -15,6 +15,10 @@ dimensions as (
         sum(headcount_last_day) as headcount_last_day,
         max(case when is_suppressed then 1 else 0 end) as is_suppressed
     from {{ ref('headcount_walk') }}
+    -- Departments within others are counted in these.
+    where
+        slice_dimension <> 'department'
+        or slice_value not in (select department from ({{ department_ancestors() }}) as contained where department is not null)
     group by month, slice_dimension
 
 )

@@ -64,7 +64,7 @@ typed as (
 
 ),
 
-final as (
+protected as (
 
     {{ with_demographics_protected(
         'typed',
@@ -75,6 +75,12 @@ final as (
             'attainment_capped', 'on_time_rate', 'stale_share', 'aligned_goal_share', 'aligned_weight_share',
         ],
     ) }}
+
+),
+
+final as (
+
+    {{ with_trend('protected', 'period', ['slice_dimension', 'slice_value'], 'attainment_capped', ref('fct_goal_period')) }}
 
 )
 

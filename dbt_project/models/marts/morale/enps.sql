@@ -1,21 +1,6 @@
-with surveys as (
+with enps_items as (
 
-    select * from {{ ref('fct_survey') }}
-
-),
-
-item_sets as (
-
-    select
-        survey_id,
-        {{ list_of("item_id || ':' || cast(scale_min as varchar) || '-' || cast(scale_max as varchar)", '|', 'item_id') }} as items
-    from (
-        select distinct a.survey_id, a.item_id, i.scale_min, i.scale_max
-        from {{ ref('fct_survey_answer') }} as a
-        inner join {{ ref('stg_survey_items') }} as i on a.item_id = i.item_id
-        where a.is_enps
-    ) as answered_items
-    group by survey_id
+    select item_id, 'enps' as item_group from {{ ref('stg_survey_items') }} where is_enps
 
 ),
 
@@ -38,39 +23,35 @@ counted as (
 
 ),
 
-scored as (
+answerable as (
 
-    select
-        *,
-        {{ ratio('(promoters - detractors)', 'answers') }} * 100 as score,
-        respondents < {{ var('minimum_group') }} as is_suppressed
+    select *, respondents < {{ var('minimum_group') }} as is_suppressed
     from counted
 
 ),
 
-final as (
+protected as (
 
     select
-        a.survey_id,
-        a.slice_dimension,
-        a.slice_value,
-        case when not a.is_suppressed then cast(a.promoters as bigint) end as promoters,
-        case when not a.is_suppressed then cast(a.passives as bigint) end as passives,
-        case when not a.is_suppressed then cast(a.detractors as bigint) end as detractors,
-        case when not a.is_suppressed then cast(a.respondents as bigint) end as respondents,
-        case when not a.is_suppressed then a.score end as enps,
-        case when not a.is_suppressed and not p.is_suppressed then a.score - p.score end as delta_vs_previous,
-        a.is_suppressed,
-        case when a.is_suppressed then 'below_minimum' end as suppression_reason
-    from scored as a
-    inner join surveys as s on a.survey_id = s.survey_id
-    left join item_sets as mine on a.survey_id = mine.survey_id
-    left join item_sets as theirs on s.previous_survey_id = theirs.survey_id and mine.items = theirs.items
-    left join scored as p
-        on
-            theirs.survey_id = p.survey_id
-            and a.slice_dimension = p.slice_dimension
-            and a.slice_value = p.slice_value
+        survey_id,
+        slice_dimension,
+        slice_value,
+        case when not is_suppressed then cast(promoters as bigint) end as promoters,
+        case when not is_suppressed then cast(passives as bigint) end as passives,
+        case when not is_suppressed then cast(detractors as bigint) end as detractors,
+        case when not is_suppressed then cast(respondents as bigint) end as respondents,
+        case when not is_suppressed then {{ ratio('(promoters - detractors)', 'answers') }} * 100 end as enps,
+        is_suppressed,
+        case when is_suppressed then 'below_minimum' end as suppression_reason
+    from answerable
+
+),
+
+{{ comparable_surveys('item_group', 'enps_items') }},
+
+final as (
+
+    {{ with_trend('protected', 'survey_id', ['slice_dimension', 'slice_value'], 'enps', 'comparable') }}
 
 )
 

@@ -32,20 +32,29 @@ by_history as (
 
 ),
 
+carried as (
+
+    select r.recognition_id, r.receiver_id{% for attribute in attributes %}, r.{{ attribute }}{% endfor %}, 1 as everything
+    from recognitions as r
+    cross join has_history as h
+    where not h.has_history
+
+),
+
+carried_slices as (
+
+    {{ carried_slices('carried', ['everything', 'recognition_id', 'receiver_id']) }}
+
+),
+
 by_file as (
 
-    {% for attribute in attributes -%}
-    select r.*, '{{ attribute }}' as slice_dimension, coalesce(f.{{ attribute }}, 'unknown') as slice_value
+    select r.*, s.slice_dimension, s.slice_value
     from roles as r
-    inner join (
-        select *, count({{ attribute }}) over () > 0 as is_known from recognitions
-    ) as f on r.recognition_id = f.recognition_id and r.receiver_id = f.receiver_id
-    cross join has_history as h
-    where f.is_known and not h.has_history
-    {% if not loop.last -%}
-    union all
-    {% endif -%}
-    {% endfor %}
+    inner join carried_slices as s
+        on r.recognition_id = s.recognition_id and r.receiver_id = s.receiver_id
+    where s.slice_dimension <> 'company' and {{ in_dimensions('recognition', 's.slice_dimension') }}
+
 ),
 
 sliced as (
@@ -54,7 +63,7 @@ sliced as (
     union all
     select * from by_history
     union all
-    select * from by_file where {{ in_dimensions('recognition') }}
+    select * from by_file
 
 ),
 
@@ -109,7 +118,7 @@ typed as (
 
 ),
 
-final as (
+protected as (
 
     {{ with_demographics_protected(
         'typed',
@@ -117,6 +126,12 @@ final as (
         'month',
         ['given', 'received', 'givers', 'receivers', 'reach'],
     ) }}
+
+),
+
+final as (
+
+    {{ with_trend('protected', 'month', ['slice_dimension', 'slice_value'], 'reach') }}
 
 )
 

@@ -27,11 +27,17 @@ with headcount as (
 
 ),
 
-final as (
+protected as (
 
     {{ with_demographics_protected(
         'headcount', ['month', 'slice_dimension', 'slice_value'], 'month', figures, shown=['is_complete']
     ) }}
+
+),
+
+final as (
+
+    {{ with_trend('protected', 'month', ['slice_dimension', 'slice_value'], 'closing') }}
 
 )
 

@@ -192,7 +192,7 @@ typed as (
 
 ),
 
-final as (
+protected as (
 
     {{ with_demographics_protected(
         'typed',
@@ -203,6 +203,12 @@ final as (
             'retained_90d', 'new_hire_90d_rate', 'new_hires_365d', 'retained_365d', 'new_hire_365d_rate',
         ],
     ) }}
+
+),
+
+final as (
+
+    {{ with_trend('protected', 'month', ['slice_dimension', 'slice_value'], 'retention_rate_12m') }}
 
 )
 

@@ -42,10 +42,11 @@ windows as (
         {% endfor %}
     from {{ ref('agg_turnover_windows') }} as w
     inner join months as m on w.month = m.month
+    where {{ in_dimensions('turnover', 'w.slice_dimension') }}
 
 ),
 
-final as (
+protected as (
 
     {% for definition, (suffix, denominator, whole) in definitions.items() -%}
     {%- for exit_class in exit_classes -%}
@@ -78,6 +79,12 @@ final as (
     union all
     {% endif -%}
     {% endfor %}
+),
+
+final as (
+
+    {{ with_trend('protected', 'month', ['slice_dimension', 'slice_value', 'definition', 'exit_class'], 'rate') }}
+
 )
 
 select * from final

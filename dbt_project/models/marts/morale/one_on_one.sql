@@ -1,0 +1,116 @@
+with meetings as (
+
+    select *, {{ month_start('scheduled_on') }} as month from {{ ref('fct_one_on_one') }}
+
+),
+
+has_history as (
+
+    select count(*) > 0 as has_history from {{ ref('fct_stint') }}
+
+),
+
+-- Month and slice are the employee's on the day the meeting was scheduled for.
+sliced as (
+
+    select m.*, s.slice_dimension, s.slice_value
+    from meetings as m
+    inner join {{ ref('hist_slices') }} as s
+        on
+            m.employee_id = s.employee_id
+            and s.valid_from <= m.scheduled_on
+            and coalesce(s.valid_to, {{ forever() }}) > m.scheduled_on
+    inner join {{ ref('hist_months') }} as h on m.month = h.month
+    where {{ in_dimensions('one_on_one', 's.slice_dimension') }}
+
+    union all
+
+    select m.*, 'company' as slice_dimension, 'all' as slice_value
+    from meetings as m
+    cross join has_history as h
+    where not h.has_history
+
+),
+
+pairs as (
+
+    select
+        month,
+        slice_dimension,
+        slice_value,
+        manager_id,
+        employee_id,
+        count(*) as scheduled,
+        sum(case when is_held then 1 else 0 end) as held
+    from sliced
+    group by month, slice_dimension, slice_value, manager_id, employee_id
+
+),
+
+counted as (
+
+    select
+        month,
+        slice_dimension,
+        slice_value,
+        sum(scheduled) as scheduled,
+        sum(held) as held,
+        count(*) as pairs,
+        sum(case when held > 0 then 1 else 0 end) as pairs_met,
+        count(distinct employee_id) as people_in_base
+    from pairs
+    group by month, slice_dimension, slice_value
+
+),
+
+gaps as (
+
+    select
+        month,
+        slice_dimension,
+        slice_value,
+        percentile_cont(0.5) within group (order by days_since_last) as median_days_between
+    from sliced
+    where days_since_last is not null
+    group by month, slice_dimension, slice_value
+
+),
+
+typed as (
+
+    select
+        c.month,
+        c.slice_dimension,
+        c.slice_value,
+        cast(c.scheduled as bigint) as scheduled,
+        cast(c.held as bigint) as held,
+        {{ ratio('c.held', 'c.scheduled') }} as held_rate,
+        cast(c.pairs as bigint) as pairs,
+        cast(c.pairs_met as bigint) as pairs_met,
+        {{ ratio('c.pairs_met', 'c.pairs') }} as coverage,
+        cast(g.median_days_between as double precision) as median_days_between,
+        c.people_in_base
+    from counted as c
+    left join gaps as g
+        on c.month = g.month and c.slice_dimension = g.slice_dimension and c.slice_value = g.slice_value
+
+),
+
+protected as (
+
+    {{ with_demographics_protected(
+        'typed',
+        ['month', 'slice_dimension', 'slice_value'],
+        'month',
+        ['scheduled', 'held', 'held_rate', 'pairs', 'pairs_met', 'coverage', 'median_days_between'],
+    ) }}
+
+),
+
+final as (
+
+    {{ with_trend('protected', 'month', ['slice_dimension', 'slice_value'], 'held_rate') }}
+
+)
+
+select * from final

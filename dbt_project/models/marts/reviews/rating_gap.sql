@@ -1,0 +1,149 @@
+{%- set perspectives = ['self', 'manager', 'peer', 'report'] -%}
+-- Each competency by itself, and `all`: a person's mean over them.
+with scores as (
+
+    select cycle, reviewee_id, relationship, competency, score
+    from {{ ref('agg_review_competency') }}
+    where score is not null
+
+    union all
+
+    select cycle, reviewee_id, relationship, 'all' as competency, {{ exact_mean('score') }} as score
+    from {{ ref('agg_review_competency') }}
+    where score is not null
+    group by cycle, reviewee_id, relationship
+
+),
+
+-- A row for each person, so that everyone counts once.
+people as (
+
+    select
+        cycle,
+        reviewee_id,
+        competency,
+        {% for p in perspectives -%}
+        max(case when relationship = '{{ p }}' then score end) as {{ p }}_score{% if not loop.last %},{% endif %}
+        {% endfor %}
+    from scores
+    group by cycle, reviewee_id, competency
+
+),
+
+sliced as (
+
+    select p.*, s.slice_dimension, s.slice_value
+    from people as p
+    inner join {{ ref('hist_review_slices') }} as s on p.cycle = s.cycle and p.reviewee_id = s.reviewee_id
+    where {{ in_dimensions('rating_gap', 's.slice_dimension') }}
+
+),
+
+-- Who does not give their name is taken for one person for each they rate.
+raters as (
+
+    select distinct
+        r.cycle,
+        r.reviewee_id,
+        r.relationship,
+        c.competency,
+        coalesce(r.rater_id, '? ' || r.reviewee_id) as rater
+    from {{ ref('fct_review_rating') }} as r
+    cross join (select 'all' as competency union all select 'own' as competency) as kinds
+    inner join (select distinct competency from people) as c
+        on c.competency = case when kinds.competency = 'all' then 'all' else r.competency end
+    where r.score_100 is not null
+
+),
+
+raters_by_slice as (
+
+    select
+        r.cycle,
+        s.slice_dimension,
+        s.slice_value,
+        r.competency,
+        {% for p in perspectives -%}
+        count(distinct case when r.relationship = '{{ p }}' then r.rater end) as {{ p }}_raters{% if not loop.last %},{% endif %}
+        {% endfor %}
+    from raters as r
+    inner join {{ ref('hist_review_slices') }} as s on r.cycle = s.cycle and r.reviewee_id = s.reviewee_id
+    where {{ in_dimensions('rating_gap', 's.slice_dimension') }}
+    group by r.cycle, s.slice_dimension, s.slice_value, r.competency
+
+),
+
+counted as (
+
+    select
+        cycle,
+        slice_dimension,
+        slice_value,
+        competency,
+        {% for p in perspectives -%}
+        {{ exact_mean(p ~ '_score') }} as {{ p }}_mean,
+        count({{ p }}_score) as {{ p }}_reviewees,
+        {% endfor -%}
+        {% for p in ['self', 'peer'] -%}
+        {{ exact_mean(p ~ '_score - manager_score') }} as {{ p }}_manager_gap,
+        count({{ p }}_score - manager_score) as {{ p }}_manager_reviewees{% if not loop.last %},{% endif %}
+        {% endfor %}
+    from sliced
+    group by cycle, slice_dimension, slice_value, competency
+
+),
+
+-- A perspective needs enough people rated and enough who rate; a gap needs both of its perspectives.
+answerable as (
+
+    select
+        c.*,
+        {% for p in perspectives -%}
+        c.{{ p }}_reviewees >= {{ var('minimum_group') }}
+        and r.{{ p }}_raters >= {{ var('minimum_perspective') }} as {{ p }}_is_answerable{% if not loop.last %},{% endif %}
+        {% endfor %}
+    from counted as c
+    inner join raters_by_slice as r
+        on
+            c.cycle = r.cycle
+            and c.slice_dimension = r.slice_dimension
+            and c.slice_value = r.slice_value
+            and c.competency = r.competency
+
+),
+
+protected as (
+
+    select
+        cycle,
+        slice_dimension,
+        slice_value,
+        competency,
+        {% for p in perspectives -%}
+        case when {{ p }}_is_answerable then {{ p }}_mean end as {{ p }}_mean,
+        {% endfor -%}
+        {% for p in ['self', 'peer'] -%}
+        case
+            when
+                {{ p }}_is_answerable and manager_is_answerable
+                and {{ p }}_manager_reviewees >= {{ var('minimum_group') }} then {{ p }}_manager_gap
+        end as {{ p }}_manager_gap,
+        {% endfor -%}
+        not ({% for p in perspectives %}{{ p }}_is_answerable{% if not loop.last %} or {% endif %}{% endfor %}) as is_suppressed,
+        case
+            when not ({% for p in perspectives %}{{ p }}_is_answerable{% if not loop.last %} or {% endif %}{% endfor %})
+                then 'below_minimum'
+        end as suppression_reason
+    from answerable
+
+),
+
+final as (
+
+    {{ with_trend(
+        'protected', 'cycle', ['slice_dimension', 'slice_value', 'competency'], 'self_manager_gap', ref('fct_review_cycle')
+    ) }}
+
+)
+
+select * from final
