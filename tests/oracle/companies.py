@@ -172,7 +172,7 @@ def _shown(person: Row, snapshots: list[date], changes: list[Row], rng: random.R
         until = last_of(add_months(month_of(last), 1)) if last and spell["shows_exit"] else last
         for place, seen in enumerate(snapshots):
             ahead = hired > seen
-            if ahead and (hired - seen).days > 20 or until and seen > until or (ahead and rng.random() < 0.5):
+            if (ahead and (hired - seen).days > 20) or (until and seen > until) or (ahead and rng.random() < 0.5):
                 continue
             known = last and spell["shows_exit"] and (last <= seen or (last - seen).days <= spell["notice"])
             at = min(seen, last) if known else seen
@@ -204,7 +204,12 @@ def _shown(person: Row, snapshots: list[date], changes: list[Row], rng: random.R
         for on, attribute, new, dated in spell["changes"]:
             old, before[attribute] = before[attribute], new
             if old != new and dated and hired < on and person["id"] not in (old, new):
-                kinds = {"department": "transfer", "location": "transfer", "job_level": "promotion", "manager_id": "manager"}
+                kinds = {
+                    "department": "transfer",
+                    "location": "transfer",
+                    "job_level": "promotion",
+                    "manager_id": "manager",
+                }
                 changes.append(
                     {
                         "employee_id": person["id"],
@@ -300,7 +305,9 @@ def _goals(c: Chooser, rng: random.Random, ids: list[str], days: list[date]) -> 
                         "status": rng.choice([None, "in_progress", "completed", "cancelled", "not_started"]),
                         "due_on": str(day),
                         "completed_on": rng.choice([None, str(day), str(day + DAY), str(day - DAY)]),
-                        "updated_at": rng.choice([None, *(f"{d} 08:00:00" for d in rng.sample(days, min(3, len(days))))]),
+                        "updated_at": rng.choice(
+                            [None, *(f"{d} 08:00:00" for d in rng.sample(days, min(3, len(days))))]
+                        ),
                     }
                 )
     alignments = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 from tests.oracle import goals, managers, morale, retention, reviews
@@ -73,6 +74,6 @@ def differences(warehouse: Warehouse, wanted: dict[str, Mart], only: set[str] | 
 def same(a: Any, b: Any) -> bool:
     if a is None or b is None or isinstance(a, bool | str):
         return a == b
-    if isinstance(a, int | float):
-        return abs(a - b) <= TOLERANCE * max(1.0, abs(a))
+    if isinstance(a, int | float | Fraction):
+        return abs(float(a) - b) <= TOLERANCE * max(1.0, abs(float(a)))
     return bool(a == b)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import date
 from functools import cache
 from typing import Any
 
-from tests.oracle.history import DAY, History, add_months, day, number
+from tests.oracle.history import DAY, History, add_months, day, number, once
 from tests.oracle.marts import Mart, hide, mean, ratio, trend
 
 
@@ -152,8 +153,14 @@ def _group(h: History) -> Any:
     return lambda key: (key[0], key[1]) if h.demographic(key[1]) else None
 
 
+@once
+def goals_of(h: History) -> Goals:
+    return Goals(h)
+
+
+@once
 def goal_attainment(h: History) -> Mart:
-    goals = Goals(h)
+    goals = goals_of(h)
     mart: Mart = {}
     base: dict[Any, int] = {}
     for period in goals.periods:
@@ -183,10 +190,10 @@ def goal_attainment(h: History) -> Mart:
 
 
 def goal_attainment_distribution(h: History) -> Mart:
-    goals = Goals(h)
+    goals = goals_of(h)
     limits = h.settings.attainment_bands
     names = [f"<{limits[0] * 100:.0f}%"]
-    names += [f"{a * 100:.0f}-{b * 100:.0f}%" for a, b in zip(limits, limits[1:], strict=False)]
+    names += [f"{a * 100:.0f}-{b * 100:.0f}%" for a, b in itertools.pairwise(limits)]
     names += [f"{limits[-1] * 100:.0f}%+"]
     mart: Mart = {}
     base: dict[Any, int] = {}
@@ -205,7 +212,7 @@ def goal_attainment_distribution(h: History) -> Mart:
 
 
 def goal_alignment(h: History) -> Mart:
-    goals = Goals(h)
+    goals = goals_of(h)
     ids = {goal["goal_id"] for goal in goals.live}
     cycle_of = {}
     for goal in ids:

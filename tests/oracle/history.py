@@ -6,17 +6,19 @@ Plain Python over the rows of a company, sharing nothing with the models. Slow, 
 from __future__ import annotations
 
 import calendar
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from pipelines.pseudonyms import pseudonyms
 from pipelines.settings import Settings
 from tests.oracle.warehouse import KEY, Company, settings_of
 
 DAY = timedelta(days=1)
+T = TypeVar("T")
 ATTRIBUTES = {
     "department": "department",
     "division": "division",
@@ -100,7 +102,22 @@ class Stint:
         return self.hired <= d and (self.last_day is None or d < self.last_day)
 
     def slices(self, dimension: str, d: date) -> set[str]:
-        return self.values[d][dimension]
+        return self.at(d)[dimension]
+
+    def at(self, d: date) -> dict[str, set[str]]:
+        """After the last day observed, what was true on it."""
+        return self.values[d] if d in self.values else self.values[max(self.values)]
+
+
+def once(make: Callable[[History], T]) -> Callable[[History], T]:
+    """What several marts need of a company is made once."""
+
+    def made(h: History) -> T:
+        if make.__qualname__ not in h.made:
+            h.made[make.__qualname__] = make(h)
+        return h.made[make.__qualname__]
+
+    return made
 
 
 class History:
@@ -108,6 +125,7 @@ class History:
 
     def __init__(self, company: Company, settings: Settings | None = None) -> None:
         self.settings = settings or settings_of()
+        self.made: dict[str, Any] = {}
         self.rows = {name: [dict(row) for row in rows] for name, rows in company.items()}
         for row in self.rows.get("employees", []):
             row["seen"] = day(row.get("effective_on")) or day(row.get("as_of"))
@@ -158,12 +176,13 @@ class History:
     def jobs(self, person: str, main: bool) -> list[Job]:
         """Stints are told apart by hire date; a changed one without an exit between is a correction."""
         rows = [row for row in self.delivered[person] if row["main"] is main]
+        rows.sort(key=lambda row: (row["seen"], row["hire_date"]))
         jobs: list[Job] = []
         for hired in dict.fromkeys(day(row["hire_date"]) for row in rows):
             assert hired
             mine = [row for row in rows if day(row["hire_date"]) == hired]
             before = jobs[-1] if jobs else None
-            if before and not self._left_between(before, hired, mine[0]["seen"]):
+            if before and not self._left_between(before, hired, mine):
                 before.start = hired
                 before.rows += mine
             else:
@@ -179,13 +198,13 @@ class History:
     def _missed(self, seen: date) -> date | None:
         return next((d for d in self.snapshots if d > seen), None)
 
-    def _left_between(self, before: Job, hired: date, first_seen: date) -> bool:
-        newest = before.rows[-1]
+    def _left_between(self, before: Job, hired: date, rows: list[dict[str, Any]]) -> bool:
+        newest, first_seen = before.rows[-1], rows[0]["seen"]
         if newest["seen"] >= first_seen:
             return True
         end = day(newest.get("last_day"))
         if end is not None:
-            return end < hired or end < first_seen
+            return end < hired or (end < first_seen and day(rows[-1].get("last_day")) != end)
         missed = None if newest.get("effective_on") else self._missed(newest["seen"])
         return missed is not None and missed < first_seen and hired > newest["seen"]
 
@@ -254,7 +273,7 @@ class History:
         found: dict[date, dict[str, set[str]]] = {d: {} for d in days_of(start, end)}
         for name, column in ATTRIBUTES.items():
             spans: list[tuple[date, str | None]] = [(start, rows[0].get(column) if rows else None)]
-            for before, after in zip(rows, rows[1:], strict=False):
+            for before, after in itertools.pairwise(rows):
                 old, new = before.get(column) or None, after.get(column) or None
                 if old != new:
                     spans.append((self._dated(person, name, before, after), new))
@@ -319,7 +338,10 @@ class History:
         return bool({"gender", "ethnicity"} & set(dimension.split(" × ")))
 
     def on(self, person: str, d: date) -> Stint | None:
-        return next((s for s in self.by_person.get(person, []) if d in s.values), None)
+        """The stint of someone on a day that is observed, or on a later one."""
+        return next(
+            (s for s in self.by_person.get(person, []) if s.employed(d) and s.values and d >= min(s.values)), None
+        )
 
     @cached_property
     def by_person(self) -> dict[str, list[Stint]]:

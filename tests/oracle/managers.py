@@ -15,8 +15,8 @@ def manager_scorecard(h: History) -> Mart:
     kept, aims = retention.retention(h), goals.goal_attainment(h)
     mood, score = morale.morale(h), morale.enps(h)
     met, thanks = morale.one_on_one(h), morale.recognition(h)
-    launched = morale.Surveys(h).launched
-    periods = goals.Goals(h).periods
+    launched = morale.surveys_of(h).launched
+    periods = goals.goals_of(h).periods
 
     def newest(found: set[Any], month: Any) -> Any:
         there = [survey for survey in found if launched[survey] <= h.closes(month)]
@@ -29,9 +29,7 @@ def manager_scorecard(h: History) -> Mart:
         exits = sum(cell[f"exits_{name}"] for cell in cells for name in retention.CLASSES)
         average = sum(cell["average_headcount"] for cell in cells) / len(window)
         ended = [p for p in periods if period_of(p)[1] <= h.closes(month)]
-        period = min(
-            ended, key=lambda p: (-period_of(p)[1].toordinal(), -period_of(p)[0].toordinal(), p), default=None
-        )
+        period = min(ended, key=lambda p: (-period_of(p)[1].toordinal(), -period_of(p)[0].toordinal(), p), default=None)
         goal = aims.get((period, dimension, value), {})
         survey, vote = newest({key[0] for key in mood}, month), newest({key[0] for key in score}, month)
         closes = h.closes(month)

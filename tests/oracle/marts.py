@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
-from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 Key = tuple[Hashable, ...]
@@ -14,10 +14,10 @@ def ratio(a: float | None, b: float | None) -> float | None:
     return None if a is None or not b else a / b
 
 
-def mean(values: Iterable[float | None]) -> float | None:
-    """Without nulls, and exact: 0.1 is a tenth."""
-    known = [Decimal(repr(float(value))) for value in values if value is not None]
-    return float(sum(known) / len(known)) if known else None
+def mean(values: Iterable[Any]) -> Fraction | None:
+    """Without nulls, and exact."""
+    known = [Fraction(value) for value in values if value is not None]
+    return sum(known, Fraction(0)) / len(known) if known else None
 
 
 def median(values: list[float]) -> float | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
-from tests.oracle.history import CARRIED, History, add_months, day, flag, month_of, number
-from tests.oracle.marts import Mart, hide, mean, median, ratio, suppress, trend
+from tests.oracle.history import CARRIED, History, add_months, day, flag, month_of, number, once
+from tests.oracle.marts import Mart, hide, median, ratio, suppress, trend
 
 
 def carried_slices(h: History, rows: list[dict[str, Any]], row: dict[str, Any]) -> set[tuple[str, str]]:
@@ -66,16 +66,12 @@ class Surveys:
         return list(last.values())
 
     def invited(self, survey: str) -> dict[str, date]:
-        return {
-            row["employee_id"]: day(row["launched_on"]) for row in self.invitations if row["survey_id"] == survey
-        }  # type: ignore[misc]
+        return {row["employee_id"]: day(row["launched_on"]) for row in self.invitations if row["survey_id"] == survey}  # type: ignore[misc]
 
     def _slices(self, who: tuple[str, str]) -> set[tuple[str, str]] | None:
         """None: does not count."""
         survey, respondent = who
-        rows = [
-            row for row in self.h.rows["survey_responses"] if row["survey_id"] == survey and self._is_answer(row)
-        ]
+        rows = [row for row in self.h.rows["survey_responses"] if row["survey_id"] == survey and self._is_answer(row)]
         mine = [row for row in rows if row["respondent_id"] == respondent]
         person = next((row["employee_id"] for row in mine if row.get("employee_id")), None)
         invited = self.invited(survey)
@@ -89,7 +85,7 @@ class Surveys:
         stint = self.h.on(person, d)
         if stint is None:
             return None
-        return {(dimension, value) for dimension in stint.values[d] for value in stint.slices(dimension, d)}
+        return {(dimension, value) for dimension in stint.at(d) for value in stint.slices(dimension, d)}
 
     def could_answer(self, survey: str, dimension: str, value: str) -> tuple[int | None, int | None]:
         """Invited, and those whose number the response rate divides by."""
@@ -99,7 +95,7 @@ class Surveys:
             found = 0
             for person, d in people.items():
                 stint = self.h.on(person, d)
-                found += stint is not None and value in stint.values[d].get(dimension, ())
+                found += stint is not None and value in stint.at(d).get(dimension, ())
             return found or None
 
         if invited:
@@ -142,7 +138,10 @@ class Surveys:
             return {
                 a["item_id"]
                 for a in self.h.rows["survey_responses"]
-                if a["survey_id"] == survey and self._is_answer(a) and self.value(a) is not None and belongs(a["item_id"])
+                if a["survey_id"] == survey
+                and self._is_answer(a)
+                and self.value(a) is not None
+                and belongs(a["item_id"])
             }
 
         return other is not None and found(one) == found(other)
@@ -155,8 +154,13 @@ class Surveys:
         return other
 
 
+@once
+def surveys_of(h: History) -> Surveys:
+    return Surveys(h)
+
+
 def _survey_mart(h: History, mart_name: str, groups: Any) -> Mart:
-    surveys = Surveys(h)
+    surveys = surveys_of(h)
     cells: dict[Any, list[dict[str, Any]]] = {}
     for answer in surveys.scored():
         for dimension, value in surveys.slices[answer["survey_id"], answer["respondent_id"]] or ():
@@ -195,6 +199,7 @@ def _survey_mart(h: History, mart_name: str, groups: Any) -> Mart:
     return mart
 
 
+@once
 def morale(h: History) -> Mart:
     def groups(surveys: Surveys, item: str) -> list[str]:
         driver = surveys.items[item].get("driver")
@@ -207,8 +212,9 @@ def morale_item(h: History) -> Mart:
     return _survey_mart(h, "morale_item", lambda surveys, item: [item])
 
 
+@once
 def enps(h: History) -> Mart:
-    surveys = Surveys(h)
+    surveys = surveys_of(h)
     cells: dict[Any, list[dict[str, Any]]] = {}
     for answer in surveys.scored():
         if flag(surveys.items[answer["item_id"]].get("is_enps")):
@@ -244,6 +250,7 @@ def _group(h: History) -> Any:
     return lambda key: (key[0], key[1]) if h.demographic(key[1]) else None
 
 
+@once
 def recognition(h: History) -> Mart:
     rows = h.rows.get("recognitions", [])
     cells: dict[Any, list[tuple[str, str]]] = {}
@@ -254,7 +261,7 @@ def recognition(h: History) -> Mart:
             person = row[f"{role}_id"]
             if h.stints:
                 stint = h.on(person, d)
-                found = {(x, v) for x in stint.values[d] for v in stint.slices(x, d)} if stint else set()
+                found = {(x, v) for x in stint.at(d) for v in stint.slices(x, d)} if stint else set()
                 found.add(("company", "all"))
             else:
                 found = carried_slices(h, rows, row)
@@ -289,10 +296,13 @@ def is_held(row: dict[str, Any]) -> bool:
     return bool(row.get("held_on")) or (row.get("status") or "").lower() in ("held", "completed", "done")
 
 
+@once
 def one_on_one(h: History) -> Mart:
     meetings = [row for row in h.rows.get("one_on_ones", []) if day(row["scheduled_on"]) <= h.observed_to]
     last: dict[Any, date] = {}
-    for row in sorted(meetings, key=lambda r: (r.get("held_on") or r["scheduled_on"], r["scheduled_on"], r["meeting_id"])):
+    for row in sorted(
+        meetings, key=lambda r: (r.get("held_on") or r["scheduled_on"], r["scheduled_on"], r["meeting_id"])
+    ):
         if is_held(row):
             pair, met = (row["manager_id"], row["employee_id"]), day(row.get("held_on") or row["scheduled_on"])
             row["gap"] = (met - last[pair]).days if pair in last else None
@@ -335,9 +345,8 @@ def open_trainings(h: History, person: str, d: date) -> int:
         row["employee_id"] == person
         and bool(row.get("assigned_on"))
         and day(row["assigned_on"]) <= d
-        and (day(row["completed_on"]) > d if row.get("completed_on") else (row.get("status") or "").lower() not in words)
+        and (
+            day(row["completed_on"]) > d if row.get("completed_on") else (row.get("status") or "").lower() not in words
+        )
         for row in h.rows.get("trainings", [])
     )
-
-
-__all__ = ["enps", "mean", "morale", "morale_item", "one_on_one", "open_trainings", "recognition", "timedelta"]

@@ -6,7 +6,7 @@ import math
 from datetime import date, timedelta
 from typing import Any
 
-from tests.oracle.history import CLASSES, DAY, History, Stint, add_months, last_of, month_of
+from tests.oracle.history import CLASSES, DAY, History, Stint, add_months, last_of, month_of, once
 from tests.oracle.marts import Mart, hide, ratio, trend
 
 EXIT_CLASSES = ("total", *CLASSES, "regretted")
@@ -37,6 +37,7 @@ def all_dimensions(h: History) -> list[str]:
     return list(dict.fromkeys([*h.dimensions("headcount_walk"), *h.dimensions("turnover")]))
 
 
+@once
 def walk(h: History) -> Mart:
     """Unprotected, with what other marts need beside the published figures."""
     rows: Mart = {}
@@ -142,6 +143,7 @@ def turnover(h: History) -> Mart:
     return mart
 
 
+@once
 def retention(h: History) -> Mart:
     rows = {key: row for key, row in walk(h).items() if key[1] in h.dimensions("retention")}
     mart: Mart = {}
@@ -224,7 +226,9 @@ def spells(h: History, dimension: str) -> dict[str, list[tuple[int, int, Stint]]
         last = stint.last_day or h.observed_to
         if last >= h.observed_from:
             for value in stint.slices(dimension, entry):
-                found.setdefault(value, []).append(((entry - stint.hired).days + 1, (last - stint.hired).days + 1, stint))
+                found.setdefault(value, []).append(
+                    ((entry - stint.hired).days + 1, (last - stint.hired).days + 1, stint)
+                )
     return found
 
 
@@ -238,7 +242,9 @@ def retention_survival(h: History) -> Mart:
                     # Days are counted in whole ones; half a day up.
                     until = math.floor(30.4375 * n + 0.5)
                     exits = 0
-                    for t in sorted({last for _, last, s in people if before < last <= until and is_exit_of(s, exit_class)}):
+                    for t in sorted(
+                        {last for _, last, s in people if before < last <= until and is_exit_of(s, exit_class)}
+                    ):
                         risk = sum(first <= t <= last for first, last, _ in people)
                         left = sum(last == t and is_exit_of(s, exit_class) for _, last, s in people)
                         exits += left

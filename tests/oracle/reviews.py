@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from datetime import date
-from decimal import Decimal
+from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 from scipy.stats import fisher_exact
 
-from tests.oracle.goals import Goals, period_of
-from tests.oracle.history import DAY, History, add_months, day, flag, number
+from tests.oracle.goals import Goals, goals_of, period_of
+from tests.oracle.history import History, add_months, day, flag, number, once
 from tests.oracle.marts import Mart, hide, mean, ratio, suppress, trend
 from tests.oracle.morale import carried_slices, just_before, nearest_year_before, open_trainings
 
@@ -32,7 +32,9 @@ class Reviews:
         for r in self.ratings:
             low, high = self.scale[r["cycle"]]
             same = (r["low"], r["high"]) == (low, high)
-            r["on_cycle"] = r["value"] if same else (r["value"] - r["low"]) / (r["high"] - r["low"]) * (high - low) + low
+            r["on_cycle"] = (
+                r["value"] if same else (r["value"] - r["low"]) / (r["high"] - r["low"]) * (high - low) + low
+            )
         self.ends = {cycle: self._ends(cycle) for cycle in self.cycles}
 
     def _newest(self) -> list[dict[str, Any]]:
@@ -45,8 +47,10 @@ class Reviews:
         return list(found.values())
 
     def _turned(self, row: dict[str, Any]) -> dict[str, Any]:
-        low, high = float(row["scale_min"]), float(row["scale_max"])
-        original, calibrated = float(row["rating"]), number(row.get("calibrated_rating"))
+        # Fractions: a mean of 50 is 50, and no band begins a billionth below it.
+        low, high, original = (Fraction(str(row[name])) for name in ("scale_min", "scale_max", "rating"))
+        given = number(row.get("calibrated_rating"))
+        calibrated = None if given is None else Fraction(str(given))
         if flag(row.get("scale_reversed")):
             original, calibrated = low + high - original, None if calibrated is None else low + high - calibrated
         value = original if calibrated is None else calibrated
@@ -63,11 +67,11 @@ class Reviews:
             "submitted": day(row.get("submitted_at")),
         }
 
-    def _scale(self, cycle: str) -> tuple[float, float]:
+    def _scale(self, cycle: str) -> tuple[Fraction, Fraction]:
         rows = [r for r in self.ratings if r["cycle"] == cycle]
         scales = {(r["low"], r["high"]) for r in rows}
 
-        def weight(scale: tuple[float, float]) -> Any:
+        def weight(scale: tuple[Fraction, Fraction]) -> Any:
             mine = [r for r in rows if (r["low"], r["high"]) == scale]
             return sum(r["relationship"] == "manager" for r in mine), len(mine), scale[1], scale[0]
 
@@ -102,7 +106,7 @@ class Reviews:
         stint = d and self.h.on(key[1], d)
         if not d or not stint:
             return set()
-        return {(x, v) for x in stint.values[d] for v in stint.slices(x, d)}
+        return {(x, v) for x in stint.at(d) for v in stint.slices(x, d)}
 
     def of(self, key: tuple[str, str], relationship: str | None = None) -> list[dict[str, Any]]:
         return [
@@ -123,8 +127,13 @@ class Reviews:
         return lambda key: (before, *key[1:]) if (before := find(self.ends, key[0])) else None
 
 
+@once
+def reviews_of(h: History) -> Reviews:
+    return Reviews(h)
+
+
 def rating_distribution(h: History) -> Mart:
-    reviews = Reviews(h)
+    reviews = reviews_of(h)
     cells: dict[Any, list[int]] = {}
     for key in reviews.people:
         rating = reviews.rating(key)
@@ -144,14 +153,16 @@ def rating_distribution(h: History) -> Mart:
 
 
 def rating_gap(h: History) -> Mart:
-    reviews = Reviews(h)
+    reviews = reviews_of(h)
     cells: dict[Any, dict[str, dict[str, float]]] = {}
     raters: dict[Any, set[str]] = {}
     for key in reviews.people:
         rows = reviews.of(key)
         for competency in {"all", *(r["competency"] for r in rows)}:
             mine = [r for r in rows if competency in ("all", r["competency"])]
-            scores = {p: reviews.over_competencies([r for r in mine if r["relationship"] == p], "score") for p in PERSPECTIVES}
+            scores = {
+                p: reviews.over_competencies([r for r in mine if r["relationship"] == p], "score") for p in PERSPECTIVES
+            }
             for dimension, value in reviews.slices(key):
                 if dimension not in h.dimensions("rating_gap"):
                     continue
@@ -181,17 +192,18 @@ def rating_gap(h: History) -> Mart:
     return mart
 
 
+@once
 def rater_calibration(h: History) -> Mart:
-    reviews = Reviews(h)
+    reviews = reviews_of(h)
     mart: Mart = {}
     for cycle in reviews.cycles:
         given: dict[Any, list[float]] = {}
         for r in reviews.ratings:
             if r["cycle"] == cycle and r["relationship"] != "self" and r["rater_id"]:
                 given.setdefault((r["rater_id"], r["reviewee_id"], r["relationship"]), []).append(r["original"])
-        scores = {key: mean(values) for key, values in given.items()}
+        scores = {key: float(mean(values)) for key, values in given.items()}
         usual = {
-            kind: mean(x for key, x in scores.items() if key[2] == kind) for kind in {key[2] for key in scores}
+            kind: float(mean(x for key, x in scores.items() if key[2] == kind)) for kind in {key[2] for key in scores}
         }
         apart: dict[str, list[float]] = {}
         plain: dict[str, list[float]] = {}
@@ -232,7 +244,7 @@ def rater_calibration(h: History) -> Mart:
 
 
 def adverse_impact(h: History) -> Mart:
-    reviews = Reviews(h)
+    reviews = reviews_of(h)
     mart: Mart = {}
     order = sorted(reviews.cycles, key=lambda c: (reviews.ends[c], c))
     following = dict(pairwise(order))
@@ -278,7 +290,7 @@ def adverse_impact(h: History) -> Mart:
 
 
 def performance(h: History) -> Mart:
-    reviews, goals = Reviews(h), Goals(h)
+    reviews, goals = reviews_of(h), goals_of(h)
     severity = rater_calibration(h)
     solid, top = h.settings.performance_bands
     for r in reviews.ratings:
@@ -292,7 +304,7 @@ def performance(h: History) -> Mart:
         for p in ("self", "manager", "peer", "observer"):
             scores[p] = reviews.over_competencies(reviews.of(key, p), "score")
             adjusted[p] = reviews.over_competencies(reviews.of(key, p), "adjusted")
-        weights = {p: h.settings.review_weights.get(p, 0.0) for p, x in scores.items() if x is not None}
+        weights = {p: Fraction(str(h.settings.review_weights.get(p, 0.0))) for p, x in scores.items() if x is not None}
         score = ratio(sum(w * scores[p] for p, w in weights.items()), sum(weights.values()))
         fair = ratio(sum(w * adjusted[p] for p, w in weights.items()), sum(weights.values()))
         manager = reviews.of(key, "manager")
@@ -341,6 +353,3 @@ def _goal_period(goals: Goals, cycle: str, person: str, reviewed: date) -> str |
         key=lambda p: (p != cycle, -period_of(p)[1].toordinal(), -period_of(p)[0].toordinal(), p),
         default=None,
     )
-
-
-__all__ = ["DAY", "Decimal", "adverse_impact", "performance", "rater_calibration", "rating_distribution", "rating_gap"]

@@ -129,7 +129,9 @@ class Warehouse:
         wanted = None if only is None else set(only)
         for model in self.models.values():
             if wanted is None or model.name in wanted:
-                self.con.execute(f"create or replace table {model.table} as {(instead or {}).get(model.name, model.sql)}")
+                self.con.execute(
+                    f"create or replace table {model.table} as {(instead or {}).get(model.name, model.sql)}"
+                )
 
     def descendants(self, name: str) -> list[str]:
         """The models that follow from one, itself first, in the order in which they can be built."""

@@ -21,6 +21,7 @@ observation as (
 
 ),
 
+-- Who left a slice before the first month gives it no rows.
 extents as (
 
     select
@@ -30,6 +31,7 @@ extents as (
         max(coalesce({{ add_days('s.valid_to', -1) }}, o.observed_to)) as last_on
     from {{ ref('hist_slices') }} as s
     cross join observation as o
+    where coalesce(s.valid_to, {{ forever() }}) > {{ month_start('o.observed_from') }}
     group by s.slice_dimension, s.slice_value
 
 ),

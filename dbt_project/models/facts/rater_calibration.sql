@@ -31,7 +31,7 @@ deviations as (
 
 ),
 
-raters as (
+means as (
 
     select
         cycle,
@@ -39,12 +39,28 @@ raters as (
         count(*) as ratings,
         {{ exact_mean('score') }} as mean,
         {{ exact_mean('deviation') }} as deviation,
-        {{ exact_sum('score * score') }} as squares,
-        {{ exact_sum('deviation * deviation') }} as squared_deviations,
         min(score) as lowest,
         max(score) as highest
     from deviations
     group by cycle, rater_id
+
+),
+
+raters as (
+
+    select
+        m.cycle,
+        m.rater_id,
+        m.ratings,
+        m.mean,
+        m.deviation,
+        m.lowest,
+        m.highest,
+        {{ exact_sum('(d.score - m.mean) * (d.score - m.mean)') }} as squares,
+        {{ exact_sum('(d.deviation - m.deviation) * (d.deviation - m.deviation)') }} as squared_deviations
+    from means as m
+    inner join deviations as d on m.cycle = d.cycle and m.rater_id = d.rater_id
+    group by m.cycle, m.rater_id, m.ratings, m.mean, m.deviation, m.lowest, m.highest
 
 ),
 
@@ -55,7 +71,7 @@ sums as (
         cycle,
         sum(ratings) as ratings,
         count(*) as raters,
-        {{ exact_sum('squared_deviations - ratings * deviation * deviation') }} as within_sum,
+        {{ exact_sum('squared_deviations') }} as within_sum,
         {{ exact_sum('ratings * deviation * deviation') }} as between_sum,
         sum(ratings * ratings) as squared_ratings
     from raters
@@ -94,7 +110,8 @@ judged as (
         v.within_variance,
         v.between_variance,
         r.ratings * v.between_variance / nullif(r.ratings * v.between_variance + v.within_variance, 0) as shrinkage,
-        abs(r.deviation) / nullif(sqrt(v.between_variance + v.within_variance / r.ratings), 0) as distance
+        abs(r.deviation) / nullif(sqrt(v.between_variance + v.within_variance / r.ratings), 0) as distance,
+        r.highest - r.lowest < 1e-9 as is_even
     from raters as r
     inner join variances as v on r.cycle = v.cycle
 
@@ -109,11 +126,11 @@ final as (
         mean,
         -shrinkage * deviation as severity,
         case
-            when ratings > 1 and highest > lowest then sqrt((squares - ratings * mean * mean) / (ratings - 1))
-            when ratings > 1 then 0
+            when ratings > 1 and is_even then 0
+            when ratings > 1 then sqrt(squares / (ratings - 1))
         end as spread,
         ratings >= {{ var('minimum_group') }}
-        and (coalesce(distance >= 2, false) or coalesce(highest = lowest and within_variance > 0, false)) as is_outlier
+        and (coalesce(distance >= 2, false) or coalesce(is_even and within_variance > 0, false)) as is_outlier
     from judged
 
 )

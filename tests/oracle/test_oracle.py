@@ -1,0 +1,104 @@
+"""Every mart beside the oracle, cell by cell, on random companies."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+
+from tests.oracle import retention
+from tests.oracle.companies import companies, seeded_company
+from tests.oracle.comparing import differences, expected
+from tests.oracle.history import History
+from tests.oracle.warehouse import Warehouse, compiled, settings_of
+
+pytestmark = pytest.mark.xdist_group("oracle")
+
+# Small groups, so that small companies show something and hide something.
+PLAIN = {"minimum_group": 3, "minimum_perspective": 2}
+CONFIGURED = {
+    "minimum_group": 2,
+    "slice_pairs": [["department", "location"], ["gender", "tenure_band"]],
+    "department_parents": {"Ops North": "Ops", "Ops": "Everything", "Lab": "Everything"},
+    "tenure_band_years": [1, 2],
+    "attainment_bands": [0.6, 1.0],
+    "excluded_employment_types": ["contractor"],
+    "review_weights": {"self": 0, "manager": 2, "peer": 1},
+    "performance_bands": [40, 60],
+    "dimensions": {"turnover": ["company", "manager", "department"], "headcount_walk": ["company", "gender", "tenure_band"]},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return Warehouse(compiled(**PLAIN))
+
+
+@pytest.fixture(scope="module")
+def configured():
+    return Warehouse(compiled(**CONFIGURED))
+
+
+def disagreement(warehouse, company, options):
+    warehouse.give(company)
+    return differences(warehouse, expected(History(company, settings_of(**options))))[:20]
+
+
+@given(company=companies())
+def test_every_cell_of_every_mart_agrees_with_the_oracle(plain, company):
+    assert disagreement(plain, company, PLAIN) == []
+
+
+@given(company=companies())
+def test_every_cell_agrees_under_other_settings(configured, company):
+    assert disagreement(configured, company, CONFIGURED) == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_survival_agrees_with_lifelines(plain, seed):
+    lifelines = pytest.importorskip("lifelines")
+    company = seeded_company(100 + seed)
+    h = History(company, settings_of(**PLAIN))
+    plain.give(company)
+    rows = {
+        (row["slice_value"], row["exit_class"], row["tenure_month"]): row
+        for row in plain.rows("retention_survival")
+        if row["slice_dimension"] in ("company", "department")
+    }
+    compared = 0
+    for dimension in ("company", "department"):
+        for value, people in retention.spells(h, dimension).items():
+            for exit_class in retention.EXIT_CLASSES:
+                # Under observation from its first day on, which is half a day before the end of that day.
+                curve = lifelines.KaplanMeierFitter().fit(
+                    [last for _, last, _ in people],
+                    [retention.is_exit_of(stint, exit_class) for *_, stint in people],
+                    entry=[first - 0.5 for first, _, _ in people],
+                )
+                bounds = curve.confidence_interval_
+                for month in range(1, 121):
+                    row, until = rows[value, exit_class, month], math.floor(30.4375 * month + 0.5)
+                    wanted = curve.survival_function_at_times(until).iloc[0]
+                    assert row["survival"] == pytest.approx(wanted, abs=1e-9)
+                    if 0 < wanted < 1:
+                        low, high = bounds.loc[:until].iloc[-1]
+                        assert (row["ci_low"], row["ci_high"]) == pytest.approx((low, high), abs=1e-9)
+                    compared += 1
+    assert compared >= 120 * 6
+
+
+def test_the_oracle_notices_a_wrong_cell(plain):
+    """Proof that the comparison can fail: in every mart, some cell is set wrong."""
+    company = seeded_company(11)
+    wanted = expected(History(company, settings_of(**PLAIN)))
+    plain.give(company)
+    assert differences(plain, wanted) == []
+    for mart in wanted.values():
+        assert mart
+        for row in mart.values():
+            figure = next((name for name, value in row.items() if isinstance(value, int | float)), None)
+            if figure:
+                row[figure] = 1 - row[figure] if isinstance(row[figure], bool) else row[figure] + 1e-6
+                break
+    assert {text.split()[0] for text in differences(plain, wanted)} == set(wanted)
