@@ -8,4 +8,4 @@ _SLOW = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 settings.register_profile("short", max_examples=20, derandomize=True, **_SLOW)
 settings.register_profile("long", max_examples=200, print_blob=True, **_SLOW)
 # Without shrinking, for those who only want to know whether.
-settings.register_profile("quick", max_examples=20, phases=[Phase.generate], **_SLOW)
+settings.register_profile("quick", max_examples=20, derandomize=True, phases=[Phase.generate], **_SLOW)

@@ -34,7 +34,8 @@ def _group(h: History) -> Any:
 
 
 def all_dimensions(h: History) -> list[str]:
-    return list(dict.fromkeys([*h.dimensions("headcount_walk"), *h.dimensions("turnover")]))
+    marts = ("headcount_walk", "turnover", "retention")
+    return list(dict.fromkeys(["company", "manager", *(name for mart in marts for name in h.dimensions(mart))]))
 
 
 @once

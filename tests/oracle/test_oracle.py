@@ -42,50 +42,58 @@ def configured():
 
 def disagreement(warehouse, company, options):
     warehouse.give(company)
-    return differences(warehouse, expected(History(company, settings_of(**options))))[:20]
+    found = differences(warehouse, expected(History(company, settings_of(**options))))
+    return "\n".join(found[:20])
 
 
 @given(company=companies())
 def test_every_cell_of_every_mart_agrees_with_the_oracle(plain, company):
-    assert disagreement(plain, company, PLAIN) == []
+    assert disagreement(plain, company, PLAIN) == ""
 
 
 @given(company=companies())
 def test_every_cell_agrees_under_other_settings(configured, company):
-    assert disagreement(configured, company, CONFIGURED) == []
+    assert disagreement(configured, company, CONFIGURED) == ""
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_survival_agrees_with_lifelines(plain, seed):
+def test_survival_agrees_with_lifelines(plain):
+    """Kaplan-Meier with late entry, every class of exit, company and departments, up to ten years."""
     lifelines = pytest.importorskip("lifelines")
-    company = seeded_company(100 + seed)
-    h = History(company, settings_of(**PLAIN))
-    plain.give(company)
-    rows = {
-        (row["slice_value"], row["exit_class"], row["tenure_month"]): row
-        for row in plain.rows("retention_survival")
-        if row["slice_dimension"] in ("company", "department")
-    }
     compared = 0
-    for dimension in ("company", "department"):
-        for value, people in retention.spells(h, dimension).items():
-            for exit_class in retention.EXIT_CLASSES:
-                # Under observation from its first day on, which is half a day before the end of that day.
-                curve = lifelines.KaplanMeierFitter().fit(
-                    [last for _, last, _ in people],
-                    [retention.is_exit_of(stint, exit_class) for *_, stint in people],
-                    entry=[first - 0.5 for first, _, _ in people],
-                )
-                bounds = curve.confidence_interval_
-                for month in range(1, 121):
-                    row, until = rows[value, exit_class, month], math.floor(30.4375 * month + 0.5)
-                    wanted = curve.survival_function_at_times(until).iloc[0]
-                    assert row["survival"] == pytest.approx(wanted, abs=1e-9)
-                    if 0 < wanted < 1:
-                        low, high = bounds.loc[:until].iloc[-1]
-                        assert (row["ci_low"], row["ci_high"]) == pytest.approx((low, high), abs=1e-9)
-                    compared += 1
-    assert compared >= 120 * 6
+    for seed in range(100, 116):
+        company = seeded_company(seed)
+        h = History(company, settings_of(**PLAIN))
+        plain.give(company)
+        rows = {
+            (row["slice_value"], row["exit_class"], row["tenure_month"]): row
+            for row in plain.rows("retention_survival")
+            if row["slice_dimension"] in ("company", "department")
+        }
+        for dimension in ("company", "department"):
+            for value, people in retention.spells(h, dimension).items():
+                for exit_class in retention.EXIT_CLASSES:
+                    # Under observation from its first day on, which is half a day before the end of that day.
+                    try:
+                        curve = lifelines.KaplanMeierFitter().fit(
+                            [last for _, last, _ in people],
+                            [retention.is_exit_of(stint, exit_class) for *_, stint in people],
+                            entry=[first - 0.5 for first, _, _ in people],
+                        )
+                    except lifelines.exceptions.StatError:
+                        # It refuses where nobody is under observation for a while, early on.
+                        continue
+                    bounds = curve.confidence_interval_
+                    for month in range(1, 121):
+                        row, until = rows[value, exit_class, month], math.floor(30.4375 * month + 0.5)
+                        wanted = curve.survival_function_at_times(until).iloc[0]
+                        if math.isnan(wanted):
+                            continue  # where nobody is under observation it divides 0 by 0
+                        assert row["survival"] == pytest.approx(wanted, abs=1e-9)
+                        if 0 < wanted < 1:
+                            low, high = bounds.loc[:until].iloc[-1]
+                            assert (row["ci_low"], row["ci_high"]) == pytest.approx((low, high), abs=1e-9)
+                            compared += 1
+    assert compared > 1000
 
 
 def test_the_oracle_notices_a_wrong_cell(plain):
