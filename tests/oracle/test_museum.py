@@ -285,7 +285,7 @@ def test_goals_aligned_in_a_circle_are_found_and_not_walked_for_ever(museum):
             {"attainment": 0.6},
             {"attainment": 1.0},
             alignments=[("g1", "g2"), ("g2", "g1"), ("g3", "g0")],
-        )  # fmt: skip
+        )
     )
     figures = "descendants, contributors, max_depth, rolled_up_attainment, orphans_in_period, cycles_in_period"
     assert one(w, f"select {figures} from marts.goal_alignment") == (1, 1, 1, 1.0, 2, 1)
@@ -415,7 +415,7 @@ def survey(
                 "item_id": item,
                 "answer": str(answer),
                 "responded_at": f"2024-03-{20 + n // 10} 09:00:0{n % 10}",
-            }  # fmt: skip
+            }
             for n, (p, item, answer) in enumerate(answers)
         ],
     }

@@ -6,10 +6,10 @@ with recursive goals as (
 
 edges as (
 
+    -- A cancelled goal leads nowhere, and so nowhere through it.
     select distinct a.goal_id, a.parent_goal_id
     from {{ ref('stg_goal_alignments') }} as a
-    inner join (select distinct goal_id from goals) as c on a.goal_id = c.goal_id
-    inner join (select distinct goal_id from goals) as p on a.parent_goal_id = p.goal_id
+    inner join goals as c on a.goal_id = c.goal_id
 
 ),
 
