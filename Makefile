@@ -6,13 +6,19 @@ export DO_NOT_TRACK := 1
 LANDING ?= sample
 WAREHOUSE ?= warehouse
 
-.PHONY: run test setup dev check bench lock picture clean help
+.PHONY: run test test-oracle test-mutants setup dev check bench lock picture clean help
 
 run: setup sample ## Publish the marts of the sample company (or of LANDING=folder)
 	@$(BIN)/perfwh run --landing $(LANDING) --warehouse $(WAREHOUSE)
 
 test: setup ## Set up and run the tests
 	@$(BIN)/pytest -n 2 --dist loadgroup
+
+test-oracle: setup ## The marts beside the oracle on 200 random companies (twice: two configurations)
+	@ORACLE_COMPANIES=200 $(BIN)/pytest -n 2 --dist loadgroup tests/oracle
+
+test-mutants: setup ## Change the models' SQL, one place at a time; the oracle must notice nine of ten changes
+	@$(BIN)/python scripts/mutate.py
 
 setup: ## Make .venv from the lock files (once)
 	@bash scripts/setup.sh
@@ -45,4 +51,4 @@ clean: ## Remove what runs have made: warehouse, sample, Dagster's history (not 
 	@rm -rf warehouse sample .dagster dbt_project/target dbt_project/logs .bench
 
 help: ## This list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14

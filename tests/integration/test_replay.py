@@ -13,7 +13,9 @@ from pipelines.entities import ENTITIES
 from pipelines.profiles import load_profiles
 from pipelines.runs import Run, last_run
 from pipelines.settings import load_settings
+from tests.integration.test_reference_figures import assert_reconciles
 from tests.oracle.history import add_months, last_of
+from tests.oracle.test_morning import QUESTIONS
 from tests.oracle.warehouse import Warehouse, compiled
 
 pytestmark = pytest.mark.xdist_group("sample")
@@ -118,3 +120,14 @@ def test_every_prefix_agrees_with_the_full_run(replay):
             assert differing == [], f"{name} as known on {day}"
             compared[name] += prefix.query(f"select count(*) from ({then})")[0][0]
     assert all(compared.values()), compared
+
+
+def test_where_morale_falls(sample):
+    rows = sample.query(QUESTIONS["Where is morale falling?"])
+    assert rows
+    for *_, delta, delta_of_the_year in rows:
+        assert (delta if delta is not None else delta_of_the_year) < 0
+
+
+def test_the_sample_reconciles_for_every_slice(sample):
+    assert_reconciles(sample)

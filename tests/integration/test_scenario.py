@@ -200,4 +200,5 @@ def test_managers_and_people_are_not_named(outcome):
         for (column,) in outcome.query(
             f"select column_name from (describe {table}) where column_type = 'VARCHAR' and column_name <> 'slice_dimension'"
         ):
-            assert outcome.one(f"select count(*) from {table} where {column} in ('stay1', 'mover', 'leaver')") == 0
+            named = f"\"{column}\" in ('stay1', 'mover', 'leaver')"
+            assert outcome.one(f"select count(*) from {table} where {named}") == 0

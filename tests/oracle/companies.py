@@ -71,7 +71,7 @@ def seeded_company(seed: int) -> dict[str, list[Row]]:
 
 def company(c: Chooser) -> dict[str, list[Row]]:
     first = c.one([date(2023, 1, 31), date(2022, 12, 31), date(2023, 2, 28), date(2023, 1, 1)])
-    months = c.whole(2, 15)
+    months = c.one([*range(2, 16), 26])
     snapshots = [last_of(add_months(month_of(first), n)) for n in range(months)]
     if first.day == 1:
         snapshots = [first, *snapshots]
@@ -134,13 +134,16 @@ def _spell(c: Chooser, hired: date, months: list[date]) -> Row:
     """A stint and the changes within it: (day, attribute, value, whether a job change dates it)."""
     changes = []
     for _ in range(c.whole(0, 3)):
-        attribute = c.one(["department", "department", "job_level", "manager_id", "location", "employment_type"])
+        attribute = c.one(
+            ["department", "department", "job_level", "manager_id", "location", "employment_type", "salary"]
+        )
         values = {
             "department": DEPARTMENTS,
             "job_level": ("L1", "L2"),
             "manager_id": ("p0", "p1", None),
             "location": ("here", "there"),
             "employment_type": ("permanent", "permanent", "contractor"),
+            "salary": ("51000", "52000.50"),
         }[attribute]
         changes.append((_near(c, c.one(months)), attribute, c.one(values), c.whole(0, 1) == 1))
     leaves = c.whole(0, 2) == 0
@@ -160,6 +163,8 @@ def _spell(c: Chooser, hired: date, months: list[date]) -> Row:
             "manager_id": c.one(["p0", "p1", None]),
             "location": c.one(["here", "there"]),
             "employment_type": c.one(["permanent"] * 6 + ["contractor", "intern"]),
+            "salary": c.one([None, "40000", "50000"]),
+            "pay_range_mid": "50000",
         },
         "changes": sorted(changes, key=lambda change: change[0]),
     }
@@ -235,9 +240,10 @@ def _as_history(rows: list[Row]) -> list[Row]:
 def _surveys(c: Chooser, rng: random.Random, ids: list[str], days: list[date]) -> dict[str, list[Row]]:
     invitations: list[Row] = []
     responses: list[Row] = []
+    launch = days[0]
     for number in range(c.whole(0, 3)):
         survey = f"s{number}"
-        launch = c.one(days)
+        launch = _occasion(c, days, launch if number else None)
         kind = c.one(["invited", "invited", "confidential", "anonymous"])
         items = [item["item_id"] for item in ITEMS[: c.one([9, 9, 5, 3])]]
         if kind == "invited":
@@ -268,6 +274,13 @@ def _surveys(c: Chooser, rng: random.Random, ids: list[str], days: list[date]) -
                         }
                     )
     return {"survey_invitations": invitations, "survey_responses": responses, "survey_items": [dict(i) for i in ITEMS]}
+
+
+def _occasion(c: Chooser, days: list[date], before: date | None) -> date:
+    """Any day, or one about a year after the occasion before: within 45 days it compares, on the 46th it does not."""
+    about = [add_months(before, 12) + DAY * n for n in (0, 10, -10, 45, -45, 46, -46)] if before else []
+    about = [d for d in about if days[0] <= d <= days[-1]]
+    return c.one(about) if about and c.whole(0, 2) else c.one(days)
 
 
 def hash_of(text: str) -> int:
@@ -355,9 +368,10 @@ def _meetings(c: Chooser, rng: random.Random, ids: list[str], days: list[date]) 
 
 def _reviews(c: Chooser, rng: random.Random, ids: list[str], days: list[date]) -> list[Row]:
     rows: list[Row] = []
+    submitted: date | None = None
     for number in range(c.whole(0, 3)):
         cycle = f"2023-H{number + 1}" if number < 2 else "2024 Spring"
-        submitted = c.one(days) if c.whole(0, 4) else None
+        submitted = _occasion(c, days, submitted) if c.whole(0, 4) else None
         low, high = c.one([(1, 5), (1, 5), (1, 4), (1, 10)])
         turned = c.whole(0, 3) == 0
         for person in ids:
@@ -381,7 +395,7 @@ def _reviews(c: Chooser, rng: random.Random, ids: list[str], days: list[date]) -
                             "scale_max": own_high,
                             "scale_reversed": turned,
                             "calibrated_rating": rng.randint(low, own_high) if rng.random() < 0.1 else None,
-                            "submitted_at": f"{submitted + DAY * rng.randint(0, 5)} 09:00:00" if submitted else None,
+                            "submitted_at": f"{submitted - DAY * rng.randint(0, 5)} 09:00:00" if submitted else None,
                         }
                     )
     return rows

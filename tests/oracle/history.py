@@ -30,6 +30,9 @@ ATTRIBUTES = {
     "gender": "gender",
     "ethnicity": "ethnicity",
 }
+# Known of people, and no slices.
+DESCRIBED = {"salary": "salary", "pay_range_mid": "pay_range_mid"}
+COLUMNS = {**ATTRIBUTES, **DESCRIBED}
 CARRIED = [name for name in ATTRIBUTES if name != "manager"]
 # Which attributes a job change can date, by its type; a type that says nothing can date any of them.
 DATES = {
@@ -37,7 +40,7 @@ DATES = {
     "demotion": {"job_level"},
     "transfer": {"department", "division", "location", "country"},
     "manager": {"manager"},
-    "pay": set(),
+    "pay": {"salary"},
 }
 CLASSES = ("voluntary", "involuntary", "other", "unknown")
 
@@ -271,7 +274,7 @@ class History:
         one_a_day = {row["seen"]: row for row in sorted(rows, key=lambda row: (row["seen"], row["hire_date"]))}
         rows = list(one_a_day.values())
         found: dict[date, dict[str, set[str]]] = {d: {} for d in days_of(start, end)}
-        for name, column in ATTRIBUTES.items():
+        for name, column in COLUMNS.items():
             spans: list[tuple[date, str | None]] = [(start, rows[0].get(column) if rows else None)]
             for before, after in itertools.pairwise(rows):
                 old, new = before.get(column) or None, after.get(column) or None
@@ -287,7 +290,7 @@ class History:
     def _dated(self, person: str, name: str, before: dict[str, Any], after: dict[str, Any]) -> date:
         if after.get("effective_on"):
             return after["seen"]
-        column = ATTRIBUTES[name]
+        column = COLUMNS[name]
         fitting = [
             change["on"]
             for change in self.rows.get("job_changes", [])
@@ -295,7 +298,7 @@ class History:
             and before["seen"] < change["on"] <= after["seen"]
             and (change.get("old_value") or None) == (before.get(column) or None)
             and (change.get("new_value") or None) == (after.get(column) or None)
-            and name in DATES.get((change.get("change_type") or "").lower(), set(ATTRIBUTES))
+            and name in DATES.get((change.get("change_type") or "").lower(), set(COLUMNS))
         ]
         return min(fitting, default=after["seen"])
 

@@ -45,11 +45,11 @@ def walk(h: History) -> Mart:
     for dimension in all_dimensions(h):
         seen: dict[str, set[date]] = {}
         for stint in h.stints:
-            for d in stint.values:
+            for d in (d for d in stint.values if d >= h.months[0]):
                 for value in stint.slices(dimension, d):
                     seen.setdefault(value, set()).add(month_of(d))
         for value, months in seen.items():
-            first, last = max(min(months), h.months[0]), max(months)
+            first, last = min(months), max(months)
             for month in h.months:
                 if first <= month <= last:
                     rows[month, dimension, value] = _walk_row(h, month, dimension, value)

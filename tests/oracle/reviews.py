@@ -299,6 +299,8 @@ def performance(h: History) -> Mart:
     mart: Mart = {}
     for key, reviewed in reviews.people.items():
         cycle, person = key
+        if h.stints and reviews.referred(key) is None:
+            continue
         scores = {}
         adjusted = {}
         for p in ("self", "manager", "peer", "observer"):
@@ -331,9 +333,19 @@ def performance(h: History) -> Mart:
             "band": None if score is None else "top" if score >= top else "solid" if score >= solid else "below",
             "training_needs": "|".join(needs) or None,
             "open_trainings": open_trainings(h, person, reviewed),
+            "compa_ratio": _compa_ratio(reviews, key),
             "months_since_promotion": _whole_months(max(promotions), reviewed) if promotions else None,
         }
     return mart
+
+
+def _compa_ratio(reviews: Reviews, key: tuple[str, str]) -> float | None:
+    d = reviews.referred(key)
+    stint = d and reviews.h.on(key[1], d)
+    if not d or not stint:
+        return None
+    (pay,), (middle,) = stint.at(d)["salary"], stint.at(d)["pay_range_mid"]
+    return None if "unknown" in (pay, middle) else float(pay) / float(middle)
 
 
 def _whole_months(a: date, b: date) -> int:

@@ -13,8 +13,10 @@ from tests.oracle.comparing import differences, expected
 from tests.oracle.history import History
 from tests.oracle.warehouse import Warehouse, compiled, settings_of
 
-pytestmark = pytest.mark.xdist_group("oracle")
+pytestmark = pytest.mark.xdist_group("museum")
 
+# Nothing is hidden, so that one person is enough to see what becomes of them.
+SETTINGS = {"minimum_group": 1, "minimum_perspective": 1}
 ENDS = ("2024-01-31", "2024-02-29", "2024-03-31", "2024-04-30", "2024-05-31", "2024-06-30", "2024-07-31")
 WALK = "opening, hires, rehires, transfers_in, transfers_out, exits_voluntary, exits_involuntary, exits_other, exits_unknown, closing"  # fmt: skip
 
@@ -28,7 +30,7 @@ class Museum:
     def __call__(
         self, company: dict[str, list[dict[str, Any]]], against_oracle: bool = True, **options: Any
     ) -> Warehouse:
-        options = {"minimum_group": 1, "minimum_perspective": 1, **options}
+        options = {**SETTINGS, **options}
         warehouse = self.warehouses.setdefault(repr(options), None) or Warehouse(compiled(**options))  # type: ignore[arg-type]
         self.warehouses[repr(options)] = warehouse
         warehouse.give(company)

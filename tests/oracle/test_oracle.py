@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 
 from tests.oracle import retention
 from tests.oracle.companies import companies, seeded_company
@@ -15,6 +16,11 @@ from tests.oracle.warehouse import Warehouse, compiled, settings_of
 
 pytestmark = pytest.mark.xdist_group("oracle")
 
+# 20 companies among all tests, the same ones each time; more, and other ones, in `make test-oracle`.
+COMPANIES = int(os.environ.get("ORACLE_COMPANIES", "20"))
+random_companies = settings(
+    max_examples=COMPANIES, derandomize=COMPANIES == 20, deadline=None, suppress_health_check=list(HealthCheck)
+)
 # Small groups, so that small companies show something and hide something.
 PLAIN = {"minimum_group": 3, "minimum_perspective": 2}
 CONFIGURED = {
@@ -46,11 +52,13 @@ def disagreement(warehouse, company, options):
     return "\n".join(found[:20])
 
 
+@random_companies
 @given(company=companies())
 def test_every_cell_of_every_mart_agrees_with_the_oracle(plain, company):
     assert disagreement(plain, company, PLAIN) == ""
 
 
+@random_companies
 @given(company=companies())
 def test_every_cell_agrees_under_other_settings(configured, company):
     assert disagreement(configured, company, CONFIGURED) == ""

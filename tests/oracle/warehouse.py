@@ -133,13 +133,17 @@ class Warehouse:
                     f"create or replace table {model.table} as {(instead or {}).get(model.name, model.sql)}"
                 )
 
-    def descendants(self, name: str) -> list[str]:
+    @staticmethod
+    def descendants_in(models: Mapping[str, Model], name: str) -> list[str]:
         """The models that follow from one, itself first, in the order in which they can be built."""
         found = [name]
-        for model in self.models.values():
+        for model in models.values():
             if set(model.parents) & set(found):
                 found.append(model.name)
         return found
+
+    def descendants(self, name: str) -> list[str]:
+        return self.descendants_in(self.models, name)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of a query, in which schemas stand without the database."""

@@ -21,17 +21,22 @@ observation as (
 
 ),
 
--- Who left a slice before the first month gives it no rows.
 extents as (
 
     select
         s.slice_dimension,
         s.slice_value,
         min(s.valid_from) as first_on,
+        -- Who left a slice before the first month gives it no rows, but has to be counted out of it.
+        min(
+            case
+                when coalesce(s.valid_to, {{ forever() }}) > {{ month_start('o.observed_from') }}
+                    then greatest(s.valid_from, {{ month_start('o.observed_from') }})
+            end
+        ) as shown_from,
         max(coalesce({{ add_days('s.valid_to', -1) }}, o.observed_to)) as last_on
     from {{ ref('hist_slices') }} as s
     cross join observation as o
-    where coalesce(s.valid_to, {{ forever() }}) > {{ month_start('o.observed_from') }}
     group by s.slice_dimension, s.slice_value
 
 ),
@@ -41,6 +46,7 @@ spine as (
     select
         e.slice_dimension,
         e.slice_value,
+        e.shown_from,
         m.*
     from extents as e
     inner join months as m
@@ -156,6 +162,7 @@ final as (
         -- A lower bound of the people behind the figures: enough to tell when a group is small.
         greatest(opening, opening + step + exits_on_closing_day) as people_in_base
     from filled
+    where month_number >= {{ month_number('shown_from') }}
 
 )
 

@@ -14,6 +14,8 @@ numbers as (
 years as (
 
     select
+        observed_from,
+        observed_to,
         cast(date_trunc('year', observed_from) as date) as first_on,
         {{ add_days(add_months("cast(date_trunc('year', observed_to) as date)", 12), -1) }} as last_on
     from observation
@@ -22,7 +24,9 @@ years as (
 
 days as (
 
-    select {{ add_days('y.first_on', 'n.n') }} as date_day
+    select
+        {{ add_days('y.first_on', 'n.n') }} as date_day,
+        {{ add_days('y.first_on', 'n.n') }} between y.observed_from and y.observed_to as is_observed
     from years as y
     inner join numbers as n on n.n <= {{ days_between('y.first_on', 'y.last_on') }}
 
@@ -32,6 +36,7 @@ named as (
 
     select
         date_day,
+        is_observed,
         {{ month_start('date_day') }} as month,
         cast(date_trunc('week', date_day) as date) as week_starts_on,
         cast(extract(year from date_day) as integer) as year,
@@ -44,6 +49,7 @@ final as (
 
     select
         date_day,
+        is_observed,
         week_starts_on,
         {{ days_between('week_starts_on', 'date_day') }} + 1 as day_of_week,
         {{ days_between('week_starts_on', 'date_day') }} >= 5 as is_weekend,

@@ -2,7 +2,7 @@
 {%- set solid, top = var('performance_bands') -%}
 with reviewees as (
 
-    select * from {{ ref('fct_reviewee') }}
+    select * from {{ ref('fct_reviewee') }} where left_out_because is null
 
 ),
 
