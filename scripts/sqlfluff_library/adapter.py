@@ -6,3 +6,7 @@ from typing import Any
 
 def dispatch(_name: str) -> Callable[..., Any]:
     return lambda *arguments: arguments[0]
+
+
+def quote(name: str) -> str:
+    return f'"{name}"'

@@ -61,7 +61,8 @@ goal_periods as (
         g.attainment_raw,
         row_number() over (
             partition by r.cycle, r.reviewee_id
-            order by case when g.period = r.cycle then 0 else 1 end, p.period_ends_on desc, p.period_starts_on desc, g.period
+            order by
+                case when g.period = r.cycle then 0 else 1 end asc, p.period_ends_on desc, p.period_starts_on desc, g.period asc
         ) as place
     from reviewees as r
     inner join {{ ref('fct_goal_owner') }} as g on r.reviewee_id = g.employee_id

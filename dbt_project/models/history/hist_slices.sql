@@ -148,7 +148,7 @@ islands as (
 
 ),
 
-department_spans as (
+department_spans as ( -- noqa: ST03
 
     select
         employee_id,

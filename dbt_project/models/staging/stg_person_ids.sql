@@ -23,7 +23,7 @@ ranked as (
     select
         employee_id,
         next_id as person_id,
-        row_number() over (partition by employee_id order by moved_on desc, next_id) as place
+        row_number() over (partition by employee_id order by moved_on desc, next_id asc) as place
     from reached
 
 ),

@@ -42,7 +42,7 @@ retention as (
 goal_periods as (
 
     select m.month, p.period, row_number() over (
-        partition by m.month order by p.period_ends_on desc, p.period_starts_on desc, p.period
+        partition by m.month order by p.period_ends_on desc, p.period_starts_on desc, p.period asc
     ) as place
     from months as m
     inner join {{ ref('fct_goal_period') }} as p on p.period_ends_on <= m.closes_on

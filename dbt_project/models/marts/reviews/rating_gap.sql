@@ -39,6 +39,14 @@ sliced as (
 
 ),
 
+kinds as (
+
+    select 'all' as kind
+    union all
+    select 'own' as kind
+
+),
+
 -- Who does not give their name is taken for one person for each they rate.
 raters as (
 
@@ -49,9 +57,9 @@ raters as (
         c.competency,
         coalesce(r.rater_id, '? ' || r.reviewee_id) as rater
     from {{ ref('fct_review_rating') }} as r
-    cross join (select 'all' as competency union all select 'own' as competency) as kinds
+    cross join kinds
     inner join (select distinct competency from people) as c
-        on c.competency = case when kinds.competency = 'all' then 'all' else r.competency end
+        on c.competency = case when kinds.kind = 'all' then 'all' else r.competency end
     where r.score_100 is not null
 
 ),
@@ -129,9 +137,9 @@ protected as (
                 and {{ p }}_manager_reviewees >= {{ var('minimum_group') }} then {{ p }}_manager_gap
         end as {{ p }}_manager_gap,
         {% endfor -%}
-        not ({% for p in perspectives %}{{ p }}_is_answerable{% if not loop.last %} or {% endif %}{% endfor %}) as is_suppressed,
+        {% for p in perspectives %}{% if not loop.first %} and {% endif %}not {{ p }}_is_answerable{% endfor %} as is_suppressed,
         case
-            when not ({% for p in perspectives %}{{ p }}_is_answerable{% if not loop.last %} or {% endif %}{% endfor %})
+            when {% for p in perspectives %}{% if not loop.first %} and {% endif %}not {{ p }}_is_answerable{% endfor %}
                 then 'below_minimum'
         end as suppression_reason
     from answerable
