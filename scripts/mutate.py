@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -98,9 +99,18 @@ def museum() -> list[dict]:
     recorder = Recorder()
     for name, test in vars(test_museum).items():
         if name.startswith("test_"):
-            with contextlib.suppress(ElsewhereError):
-                test(recorder)
+            for case in _cases(test):
+                with contextlib.suppress(ElsewhereError):
+                    test(recorder, **case)
     return found
+
+
+def _cases(test: Callable) -> list[dict]:
+    """The arguments that a parametrized test is called with."""
+    for mark in getattr(test, "pytestmark", []):
+        names = [mark.args[0]] if isinstance(mark.args[0], str) else mark.args[0]
+        return [dict(zip(names, values if len(names) > 1 else [values], strict=True)) for values in mark.args[1]]
+    return [{}]
 
 
 class Corpus:

@@ -93,7 +93,22 @@ def company(c: Chooser) -> dict[str, list[Row]]:
     found |= _meetings(c, rng, ids, days)
     found["reviews"] = _reviews(c, rng, ids, days)
     rng.shuffle(found["employees"])
-    return found
+    return _without_employees(found, rng) if c.whole(0, 9) == 0 else found
+
+
+def _without_employees(company: dict[str, list[Row]], rng: random.Random) -> dict[str, list[Row]]:
+    """Nothing is known of employment: files carry attributes themselves, some of them, and not on each row."""
+    carried = rng.sample(["department", "location", "gender", "ethnicity", "employment_type"], rng.randint(0, 4))
+    for name in ("recognitions", "reviews"):
+        for row in company[name]:
+            row |= {attribute: rng.choice(["a", "b", None]) for attribute in carried}
+    # All rows of a reviewee say the same of them.
+    known: dict[Any, Row] = {}
+    for row in company["reviews"]:
+        first = known.setdefault((row["cycle"], row["reviewee_id"]), row)
+        row |= {attribute: first[attribute] for attribute in carried}
+    kept = ("recognitions", "reviews", "one_on_ones", "survey_items", "trainings")
+    return {name: company[name] for name in kept}
 
 
 def _near(c: Chooser, month: date) -> date:

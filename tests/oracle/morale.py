@@ -298,7 +298,8 @@ def is_held(row: dict[str, Any]) -> bool:
 
 @once
 def one_on_one(h: History) -> Mart:
-    meetings = [row for row in h.rows.get("one_on_ones", []) if day(row["scheduled_on"]) <= h.observed_to]
+    to = h.observed_to or date.max
+    meetings = [row for row in h.rows.get("one_on_ones", []) if day(row["scheduled_on"]) <= to]
     last: dict[Any, date] = {}
     for row in sorted(
         meetings, key=lambda r: (r.get("held_on") or r["scheduled_on"], r["scheduled_on"], r["meeting_id"])
@@ -311,6 +312,8 @@ def one_on_one(h: History) -> Mart:
     for row in meetings:
         d = day(row["scheduled_on"])
         assert d
+        if not h.stints:
+            cells.setdefault((month_of(d), "company", "all"), []).append(row)
         stint = h.on(row["employee_id"], d)
         if stint is None or month_of(d) not in h.months:
             continue

@@ -5,6 +5,7 @@ Each states what must come out, worked out by hand, and what the naive answer wo
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -241,6 +242,72 @@ def test_a_renamed_department_transfers_nobody(museum):
     assert walk(w, "Growth", "department")[0][3] == 4
 
 
+YEAR = tuple(f"{year}-{month:02}-28" for year in (2023, 2024) for month in range(1, 13))[:15]
+
+
+@pytest.mark.parametrize(("days", "stayed_90", "stayed_365"), [(89, 0, 0), (90, 1, 0), (364, 1, 0), (365, 1, 1)])
+def test_new_hires_are_retained_if_employed_on_the_very_day(museum, days, stayed_90, stayed_365):
+    last_day = date(2023, 2, 1) + timedelta(days=days)
+    rows = [row for row in left("new", "2023-02-01", str(last_day), YEAR) if row["as_of"] >= "2023-02"]
+    w = museum({"employees": [*shown("s", "2020-01-01", YEAR), *rows]})
+    figures = "new_hires_90d, retained_90d, new_hires_365d, retained_365d"
+    hired = one(w, f"select {figures} from marts.retention where slice_dimension = 'company' and month = '2023-02-01'")
+    assert hired == (1, stayed_90, 1, stayed_365)
+
+
+def test_new_hires_whose_day_is_not_observed_yet_do_not_count(museum):
+    # 30 November 2023 plus 90 days is 28 February 2024, the last day observed but one month.
+    w = museum({"employees": [*shown("s", "2020-01-01", YEAR[:14]), *shown("new", "2023-11-30", YEAR[11:14])]})
+    november = "from marts.retention where slice_dimension = 'company' and month = '2023-11-01'"
+    assert one(w, f"select new_hires_90d, retained_90d {november}") == (1, 1)
+    w = museum({"employees": [*shown("s", "2020-01-01", YEAR[:14]), *shown("new", "2023-12-01", YEAR[11:14])]})
+    december = november.replace("11-01", "12-01")
+    assert one(w, f"select new_hires_90d, retained_90d {december}") == (0, 0)
+
+
+# Trends
+
+
+def test_headline_figures_stand_beside_those_of_a_year_before(museum):
+    people = [row for n in range(3) for row in shown(f"p{n}", "2020-01-01", YEAR)]
+    people += shown("new", "2023-02-10", YEAR[1:])
+    w = museum({"employees": people})
+    rows = w.query("select month::varchar, closing, closing_previous, closing_previous_year, delta_vs_previous, delta_vs_previous_year from marts.headcount_walk where slice_dimension = 'company' order by 1")  # fmt: skip
+    assert rows[0] == ("2023-01-01", 3, None, None, None, None)
+    assert rows[1] == ("2023-02-01", 4, 3, None, 1, None)
+    assert rows[12] == ("2024-01-01", 4, 4, 3, 0, 1)
+
+
+@pytest.mark.parametrize(("before", "compares"), [("2023-01-27", True), ("2023-01-26", False), ("2023-04-27", True), ("2023-04-28", False)])  # fmt: skip
+def test_surveys_and_cycles_compare_with_those_within_45_days_of_a_year_before(museum, before, compares):
+    """2024-03-13 less a year, less and plus 45 days."""
+    rows = []
+    for cycle, day, rating in (("first", before, 2), ("between", "2023-09-01", 3), ("last", "2024-03-13", 4)):
+        for person in ("p0", "p1"):
+            rows.append({"cycle": cycle, "reviewee_id": person, "rater_id": "boss", "relationship": "manager", "competency": "Craft", "rating": rating, "scale_min": 1, "scale_max": 5, "submitted_at": f"{day} 10:00:00"})  # fmt: skip
+            rows.append({**rows[-1], "relationship": "self", "rater_id": person, "rating": 5})
+    answers = [
+        {
+            "survey_id": s,
+            "respondent_id": f"r{p}",
+            "employee_id": p,
+            "item_id": "team",
+            "answer": str(a),
+            "responded_at": f"{d} 10:00:00",
+        }
+        for s, d, a in (("first", before, 2), ("between", "2023-09-01", 3), ("last", "2024-03-13", 5))
+        for p in ("p0", "p1")
+    ]
+    people = [row for n in range(2) for row in shown(f"p{n}", "2020-01-01", YEAR, location=f"here{n}")]
+    w = museum({"employees": people, "reviews": rows, "survey_items": [TEAM], "survey_responses": answers})
+    share = "select share, share_previous, share_previous_year from marts.rating_distribution where slice_dimension = 'company' and cycle = 'last' and rating_band = 4"  # fmt: skip
+    assert one(w, share) == (1.0, 0.0, 0.0 if compares else None)
+    gap = "select self_manager_gap, self_manager_gap_previous, self_manager_gap_previous_year from marts.rating_gap where slice_dimension = 'company' and cycle = 'last' and competency = 'Craft'"  # fmt: skip
+    assert one(w, gap) == (25.0, 50.0, 75.0 if compares else None)
+    mood = "select mean_score_100, delta_vs_previous, delta_vs_previous_year from marts.morale where slice_dimension = 'company' and survey_id = 'last' and driver = 'Team'"  # fmt: skip
+    assert one(w, mood) == (100.0, 50.0, 75.0 if compares else None)
+
+
 # Goals
 
 
@@ -295,6 +362,11 @@ def test_goals_aligned_in_a_circle_are_found_and_not_walked_for_ever(museum):
     # The circle below a company goal: both of its goals are aligned, and it is one step.
     w = museum(goals({"level": "company"}, {}, {}, {}, alignments=[("g1", "g2"), ("g2", "g1"), ("g1", "g0"), ("g3", "g2")]))  # fmt: skip
     assert one(w, f"select {figures} from marts.goal_alignment") == (3, 1, 2, None, 0, 1)
+
+
+def test_goals_of_periods_that_do_not_overlap_are_no_descendants(museum):
+    company = goals({"level": "company"}, {"period": "2024-05"}, {"period": "2024-Q1"}, {"period": "2024-Q3"}, {"period": "2024"}, alignments=[(f"g{n}", "g0") for n in range(1, 5)])  # fmt: skip
+    assert one(museum(company), "select descendants from marts.goal_alignment") == 2
 
 
 def test_a_goal_of_nobody_known_counts_for_nobody(museum):
@@ -389,6 +461,102 @@ def test_one_rater_who_gives_everyone_5_is_found(museum):
     assert abs(one(w, "select severity from restricted.rater_calibration where rater_id = 'kind'")) < plain + 15
 
 
+def test_four_fifths_are_not_below_four_fifths(museum):
+    """40 and 40 people; 20 of the one group are rated top, 16 or 15 of the other."""
+    for favoured, below in ((16, False), (15, True)):
+        people = [(f"m{n}", "m", 5 if n < 20 else 3) for n in range(40)]
+        people += [(f"f{n}", "f", 5 if n < favoured else 3) for n in range(40)]
+        w = museum(
+            {
+                "employees": [
+                    row for name, gender, _ in people for row in shown(name, "2020-01-01", ENDS, gender=gender)
+                ],
+                "reviews": [
+                    {
+                        "cycle": "2024-H1",
+                        "reviewee_id": name,
+                        "rater_id": "b",
+                        "relationship": "manager",
+                        "competency": "Craft",
+                        "rating": rating,
+                        "scale_min": 1,
+                        "scale_max": 5,
+                        "submitted_at": "2024-03-10 10:00:00",
+                    }
+                    for name, _, rating in people
+                ],
+            }
+        )
+        impact = one(w, "select impact_ratio, below_four_fifths, reliable from marts.adverse_impact where decision = 'top_rating' and attribute = 'gender' and \"group\" = 'f'")  # fmt: skip
+        assert impact == (pytest.approx(favoured / 20), below, True)
+
+
+@pytest.mark.parametrize(("selected", "reliable"), [(5, True), (4, False)])
+def test_adverse_impact_needs_five_expected_in_each_cell(museum, selected, reliable):
+    people = [(f"{g}{n}", g, 5 if n < selected else 3) for g in ("m", "f") for n in range(12)]
+    w = museum(
+        {
+            "employees": [row for name, gender, _ in people for row in shown(name, "2020-01-01", ENDS, gender=gender)],
+            "reviews": [
+                {
+                    "cycle": "2024-H1",
+                    "reviewee_id": name,
+                    "rater_id": "b",
+                    "relationship": "manager",
+                    "competency": "Craft",
+                    "rating": rating,
+                    "scale_min": 1,
+                    "scale_max": 5,
+                    "submitted_at": "2024-03-10 10:00:00",
+                }
+                for name, _, rating in people
+            ],
+        }
+    )
+    assert {row[0] for row in w.query("select reliable from marts.adverse_impact where decision = 'top_rating' and attribute = 'gender'")} == {reliable}  # fmt: skip
+
+
+def test_promotions_belong_to_the_cycle_that_they_follow(museum):
+    days = {
+        "on the last submission": "2024-03-10",
+        "after": "2024-03-11",
+        "on the next": "2024-06-10",
+        "later": "2024-06-11",
+    }
+    cycles = {"first": "2024-03-10", "second": "2024-06-10"}
+    company = {
+        "employees": [row for name in (*days, "none") for row in shown(name, "2020-01-01", ENDS, gender="m")],
+        "job_changes": [
+            {
+                "employee_id": name,
+                "effective_date": on,
+                "change_type": "promotion",
+                "old_value": "L1",
+                "new_value": "L2",
+            }
+            for name, on in days.items()
+        ],
+        "reviews": [
+            {
+                "cycle": cycle,
+                "reviewee_id": name,
+                "rater_id": "b",
+                "relationship": "manager",
+                "competency": "Craft",
+                "rating": 3,
+                "scale_min": 1,
+                "scale_max": 5,
+                "submitted_at": f"{on} 10:00:00",
+            }
+            for cycle, on in cycles.items()
+            for name in (*days, "none")
+        ],
+    }
+    w = museum(company)
+    found = w.query("select cycle, selected from marts.adverse_impact where decision = 'promotion' and attribute = 'gender' order by 1")  # fmt: skip
+    assert found == [("first", 2), ("second", 1)]
+
+
 # Surveys
 
 TEAM = {"item_id": "team", "driver": "Team", "scale_min": 1, "scale_max": 5, "not_applicable": "N/A"}
@@ -481,3 +649,47 @@ def test_an_answer_after_the_exit_is_left_out_and_reported(museum):
 def test_enps_on_1_to_10_keeps_its_limits(museum):
     w = museum(survey(*((f"staff{n}", "enps", answer) for n, answer in enumerate((10, 9, 8, 7, 6, 1)))))
     assert one(w, "select promoters, passives, detractors, enps from marts.enps where slice_dimension = 'company'") == (2, 2, 2, 0.0)  # fmt: skip
+
+
+# Without employees, and the manager's page
+
+
+def test_recognition_without_employees_is_sliced_by_what_it_carries(museum):
+    rows = [
+        {"recognition_id": "1", "giver_id": "a", "receiver_id": "b", "given_on": "2024-03-01", "department": "X"},
+        {"recognition_id": "2", "giver_id": "a", "receiver_id": "c", "given_on": "2024-03-31"},
+        {"recognition_id": "2", "giver_id": "a", "receiver_id": "d", "given_on": "2024-03-31", "department": "Y"},
+    ]
+    w = museum({"recognitions": rows})
+    found = w.query("select slice_dimension, slice_value, given, received, givers, receivers, reach from marts.recognition order by 1, 2")  # fmt: skip
+    assert found == [
+        ("company", "all", 3, 3, 1, 3, None),
+        ("department", "X", 1, 1, 1, 1, None),
+        ("department", "Y", 1, 1, 1, 1, None),
+        ("department", "unknown", 1, 1, 1, 1, None),
+    ]
+    every = {name: "v" for name in ("department", "division", "location", "country", "job_level", "employment_type", "gender", "ethnicity")}  # fmt: skip
+    w = museum({"recognitions": [{**rows[1], **every}]})
+    assert w.query("select count(*) from marts.recognition where received = 1") == [(9,)]
+
+
+def test_the_managers_page_reads_to_the_last_of_the_month(museum):
+    team = [row for n in range(3) for row in shown(f"r{n}", "2022-01-01", manager_id="boss")]
+    company = survey(("r0", "team", 5), ("r0", "enps", 9), day="2024-03-31", invited=False)
+    for answer in company["survey_responses"]:
+        answer["responded_at"] = "2024-03-31 10:00:00"
+    company["employees"] = [*team, *shown("boss", "2020-01-01")]
+    company["trainings"] = [
+        {"employee_id": "r0", "course": "a", "assigned_on": "2024-03-31", "completed_on": "2024-04-01"},
+        {"employee_id": "r1", "course": "b", "assigned_on": "2024-02-01", "completed_on": "2024-03-31"},
+        {"employee_id": "r2", "course": "c", "assigned_on": "2024-04-01", "status": "waived"},
+    ]
+    w = museum(company)
+    boss = "where manager = (select pseudonym from validated.person_pseudonyms where person_id = 'boss')"
+    page = w.query(f"select mean_score_100, enps, open_trainings_per_person from marts.manager_scorecard {boss} order by month")  # fmt: skip
+    assert page[:4] == [
+        (None, None, 0),
+        (None, None, pytest.approx(1 / 3)),
+        (pytest.approx((100 + 8 / 9 * 100) / 2), 100.0, pytest.approx(1 / 3)),
+        (pytest.approx((100 + 8 / 9 * 100) / 2), 100.0, 0),
+    ]

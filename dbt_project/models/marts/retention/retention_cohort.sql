@@ -36,7 +36,7 @@ cohorts as (
 
 numbers as (
 
-    {{ numbers() }}
+    {{ numbers(3) }}
 
 ),
 

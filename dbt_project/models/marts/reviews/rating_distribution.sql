@@ -17,7 +17,7 @@ slices as (
 
 numbers as (
 
-    {{ numbers() }}
+    {{ numbers(3) }}
 
 ),
 
