@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from fractions import Fraction
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -106,14 +107,17 @@ def test_survival_agrees_with_lifelines(plain):
 
 def test_the_oracle_notices_a_wrong_cell(plain):
     """Proof that the comparison can fail: in every mart, some cell is set wrong."""
-    company = seeded_company(11)
-    wanted = expected(History(company, settings_of(**PLAIN)))
+    for seed in range(100):
+        company = seeded_company(seed)
+        wanted = expected(History(company, settings_of(**PLAIN)))
+        if all(wanted.values()):
+            break
     plain.give(company)
     assert differences(plain, wanted) == []
     for mart in wanted.values():
         assert mart
         for row in mart.values():
-            figure = next((name for name, value in row.items() if isinstance(value, int | float)), None)
+            figure = next((name for name, value in row.items() if isinstance(value, int | float | Fraction)), None)
             if figure:
                 row[figure] = 1 - row[figure] if isinstance(row[figure], bool) else row[figure] + 1e-6
                 break
