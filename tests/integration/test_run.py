@@ -142,7 +142,7 @@ def test_aggregates_hold_no_person(sample):
     for table in sample.manifest()["row_counts"]:
         if table.startswith(("marts.", "ops.")):
             for (column,) in sample.query(f"select column_name from (describe {table}) where column_type = 'VARCHAR'"):
-                texts |= {row[0] for row in sample.query(f"select distinct {column} from {table}")}
+                texts |= {row[0] for row in sample.query(f'select distinct "{column}" from {table}')}
     assert len(texts) > 50
     assert texts & people == set()
     for folder in (sample.warehouse / "runs", sample.published / "manifest.json"):
