@@ -1,8 +1,8 @@
 """Mutation testing of the models: each comparison, join and boundary is changed, one at a time; the oracle must notice.
 
 A mutant is killed when it cannot be run (or does not end), or when a cell of a mart differs from what the oracle says
-on one of a dozen random companies. What survives is listed with its place: either a test is missing, or the change
-makes no difference.
+on one of the random companies or those of the museum. What survives is listed with its place: either a test is
+missing, or the change makes no difference.
 
     python scripts/mutate.py [--models NAME ...] [--layers marts restricted facts history] [--companies N] [--workers N]
 """

@@ -202,3 +202,21 @@ def test_managers_and_people_are_not_named(outcome):
         ):
             named = f"\"{column}\" in ('stay1', 'mover', 'leaver')"
             assert outcome.one(f"select count(*) from {table} where {named}") == 0
+
+
+def test_a_whole_run_with_departments_within_departments_and_pairs(tmp_path):
+    """The checks of a run blocked it: someone may move in two departments at once where one contains the other."""
+    scenario.write(tmp_path / "landing")
+    outcome = run_warehouse(
+        tmp_path / "landing",
+        tmp_path / "warehouse",
+        PERFWH_DEPARTMENT_PARENTS='{"B": "A", "A": "Everything"}',
+        PERFWH_SLICE_PAIRS='[["department", "gender"]]',
+        PERFWH_RENAMED='{"employment_type": {"permanent": "regular"}}',
+    )
+    assert outcome.code == 0, outcome.said
+    assert walk(outcome, "department", "Everything") == walk(outcome, "company", "all")
+    # Who moves between A and B stays in A, which contains B.
+    assert sum(row[3] + row[4] for row in walk(outcome, "department", "A")) == 0
+    assert sum(row[3] for row in walk(outcome, "department", "B")) == 1
+    assert {row[0] for row in outcome.query("select distinct slice_value from marts.headcount_walk where slice_dimension = 'employment_type'")} == {"regular"}  # fmt: skip

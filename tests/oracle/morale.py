@@ -66,7 +66,7 @@ class Surveys:
         return list(last.values())
 
     def invited(self, survey: str) -> dict[str, date]:
-        return {row["employee_id"]: day(row["launched_on"]) for row in self.invitations if row["survey_id"] == survey}  # type: ignore[misc]
+        return {row["employee_id"]: day(row["launched_on"]) for row in self.invitations if row["survey_id"] == survey}
 
     def _slices(self, who: tuple[str, str]) -> set[tuple[str, str]] | None:
         """None: does not count."""

@@ -152,6 +152,23 @@ def zipped(**members) -> bytes:
         ("a.zip", zipped(**{"../a.csv": "x"}), "ARCHIVE"),
         ("a.csv.gz", b"\x1f\x8b\x08 broken", "ARCHIVE"),
     ],
+    # Ids of their own: a zip holds the time at which it was made, and workers must collect the same tests.
+    ids=[
+        "empty",
+        "no-rows",
+        "cut-off-in-quotes",
+        "cut-off",
+        "html",
+        "zip-named-csv",
+        "cp1252",
+        "utf-16",
+        "header-twice",
+        "row-width",
+        "zip-broken",
+        "zip-of-two",
+        "zip-slip",
+        "gzip-broken",
+    ],
 )
 def test_what_is_not_a_whole_file_is_refused_by_name(settings, name, content, code):
     with pytest.raises(RefusedFile) as refusal:

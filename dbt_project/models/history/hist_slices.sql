@@ -148,7 +148,7 @@ islands as (
 
 ),
 
-department_spans as ( -- noqa: ST03
+department_spans as ( -- noqa: ST03 -- used where departments contain others
 
     select
         employee_id,

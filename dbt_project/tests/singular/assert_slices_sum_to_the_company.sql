@@ -15,10 +15,17 @@ dimensions as (
         sum(headcount_last_day) as headcount_last_day,
         max(case when is_suppressed then 1 else 0 end) as is_suppressed
     from {{ ref('headcount_walk') }}
-    -- Departments within others are counted in these.
+    -- Departments within others are counted in these; pairs of theirs with something else as well.
     where
-        slice_dimension <> 'department'
-        or slice_value not in (select department from ({{ department_ancestors() }}) as contained where department is not null)
+        (
+            slice_dimension <> 'department'
+            or slice_value not in (
+                select department from ({{ department_ancestors() }}) as contained where department is not null
+            )
+        )
+        {%- for name, first, second in slice_pairs() if var('department_ancestors') and 'department' in (first, second) %}
+        and slice_dimension <> '{{ name }}'
+        {%- endfor %}
     group by month, slice_dimension
 
 )
