@@ -9,7 +9,9 @@
 {%- endmacro %}
 
 {# 0 … 9999 (or to more digits), one a row, in column n. #}
-{% macro numbers(digits=4) -%}
+{% macro numbers(digits=4) %}{{ return(adapter.dispatch('numbers')(digits)) }}{% endmacro %}
+{% macro duckdb__numbers(digits) %}select cast(range as integer) as n from range({{ 10 ** digits }}){% endmacro %}
+{% macro default__numbers(digits) -%}
     select cast({% for p in range(digits) %}{{ 10 ** p }} * place{{ p }}.d{% if not loop.last %} + {% endif %}{% endfor %} as integer) as n
     from {% for p in range(digits) %}{{ _digits('place' ~ p) }}{% if not loop.last %}
     cross join {% endif %}{% endfor %}

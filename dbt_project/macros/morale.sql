@@ -55,8 +55,10 @@
             {{ exact_sum('a.score') }} as score
         from {{ answers }} as a
         inner join {{ ref('hist_survey_slices') }} as s
-            on a.survey_id = s.survey_id and a.respondent_id = s.respondent_id
-        where {{ in_dimensions(mart, 's.slice_dimension') }}
+            on
+                a.survey_id = s.survey_id
+                and a.respondent_id = s.respondent_id
+                and {{ in_dimensions(mart, 's.slice_dimension') }}
         group by a.survey_id, s.slice_dimension, s.slice_value, a.{{ group }}
 
     ),

@@ -50,6 +50,11 @@
     {{ column }} in ('{{ names | join("', '") }}')
 {%- endmacro %}
 
+{# Whether a row with valid_from and valid_to (which is not in it any more) holds on a day. #}
+{% macro is_valid_on(rows, day) -%}
+    {{ rows }}.valid_from <= {{ day }} and coalesce({{ rows }}.valid_to, {{ forever() }}) > {{ day }}
+{%- endmacro %}
+
 {# Whether a slice speaks of protected attributes. #}
 {% macro is_demographic(column='slice_dimension') -%}
     {%- set protected = ['gender', 'ethnicity'] -%}

@@ -285,6 +285,8 @@ def test_surveys_and_cycles_compare_with_those_within_45_days_of_a_year_before(m
     rows = []
     for cycle, day, rating in (("first", before, 2), ("between", "2023-09-01", 3), ("last", "2024-03-13", 4)):
         for person in ("p0", "p1"):
+            rows.append({"cycle": cycle, "reviewee_id": person, "rater_id": "boss", "relationship": "manager", "competency": "Other", "rating": rating, "scale_min": 1, "scale_max": 5, "submitted_at": f"{day} 10:00:00"})  # fmt: skip
+            rows.append({**rows[-1], "relationship": "self", "rater_id": person})
             rows.append({"cycle": cycle, "reviewee_id": person, "rater_id": "boss", "relationship": "manager", "competency": "Craft", "rating": rating, "scale_min": 1, "scale_max": 5, "submitted_at": f"{day} 10:00:00"})  # fmt: skip
             rows.append({**rows[-1], "relationship": "self", "rater_id": person, "rating": 5})
     answers = [
@@ -307,6 +309,32 @@ def test_surveys_and_cycles_compare_with_those_within_45_days_of_a_year_before(m
     assert one(w, gap) == (25.0, 50.0, 75.0 if compares else None)
     mood = "select mean_score_100, delta_vs_previous, delta_vs_previous_year from marts.morale where slice_dimension = 'company' and survey_id = 'last' and driver = 'Team'"  # fmt: skip
     assert one(w, mood) == (100.0, 50.0, 75.0 if compares else None)
+
+
+def test_recognition_and_goals_compare_with_those_of_a_year_before_in_the_same_slice(museum):
+    people = [row for n in range(2) for row in shown(f"p{n}", "2020-01-01", YEAR, location=f"here{n}")]
+    thanks = [
+        {"recognition_id": f"{day} {receiver}", "giver_id": "p0", "receiver_id": receiver, "given_on": day}
+        for day, receivers in (("2023-03-10", ["p0"]), ("2024-02-10", ["p1"]), ("2024-03-10", ["p0", "p1"]))
+        for receiver in receivers
+    ]
+    goals = [
+        {
+            "goal_id": f"{period} {owner}",
+            "period": period,
+            "owner_id": owner,
+            "start_value": 0,
+            "target_value": 1,
+            "actual_value": done,
+        }
+        for period, done in (("2023-H1", {"p0": 0.2, "p1": 0.9}), ("2024-H1", {"p0": 0.95, "p1": 0.85}))
+        for owner, done in done.items()
+    ]
+    w = museum({"employees": people, "recognitions": thanks, "goals": goals})
+    reach = "select slice_value, reach, reach_previous, reach_previous_year from marts.recognition where month = '2024-03-01' and slice_dimension in ('company', 'location') order by 1"  # fmt: skip
+    assert w.query(reach) == [("all", 1.0, 0.5, 0.5), ("here0", 1.0, 0.0, 1.0), ("here1", 1.0, 1.0, None)]
+    bands = "select band, share, share_previous_year from marts.goal_attainment_distribution where period = '2024-H1' and slice_value = 'here0' and share + share_previous_year > 0 order by 1"  # fmt: skip
+    assert w.query(bands) == [("80-100%", 1.0, 0.0), ("<50%", 0.0, 1.0)]
 
 
 # Goals
@@ -485,6 +513,19 @@ def test_four_fifths_are_not_below_four_fifths(museum):
         assert impact == (pytest.approx(favoured / 20), below, True)
 
 
+def test_fishers_test_counts_the_tables_at_both_ends(museum):
+    """All of one group and none of the other: of 252 tables with these margins two are that unlikely."""
+    people = [(f"{gender}{n}", gender, 5 if gender == "m" else 3) for gender in "mf" for n in range(5)]
+    w = museum(
+        {
+            "employees": [row for name, gender, _ in people for row in shown(name, "2020-01-01", ENDS, gender=gender)],
+            "reviews": [rated(name, rating) for name, _, rating in people],
+        }
+    )
+    fisher = "select fisher_p from marts.adverse_impact where decision = 'top_rating' and attribute = 'gender' and \"group\" = 'f'"
+    assert one(w, fisher) == pytest.approx(2 / 252)
+
+
 @pytest.mark.parametrize(("selected", "reliable"), [(5, True), (4, False)])
 def test_adverse_impact_needs_five_expected_in_each_cell(museum, selected, reliable):
     people = [(f"{g}{n}", g, 5 if n < selected else 3) for g in ("m", "f") for n in range(12)]
@@ -638,6 +679,18 @@ def test_recognition_without_employees_is_sliced_by_what_it_carries(museum):
     every = {name: "v" for name in ("department", "division", "location", "country", "job_level", "employment_type", "gender", "ethnicity")}  # fmt: skip
     w = museum({"recognitions": [{**rows[1], **every}]})
     assert w.query("select count(*) from marts.recognition where received = 1") == [(9,)]
+
+
+def test_meetings_are_counted_without_employees_and_sliced_with_one(museum):
+    meeting = {"meeting_id": "1", "manager_id": "b", "employee_id": "a", "scheduled_on": "2024-03-05", "held_on": "2024-03-05"}  # fmt: skip
+    thanks = {"recognition_id": "1", "giver_id": "a", "receiver_id": "a", "given_on": "2024-03-05", "department": "X"}
+    sliced = "select distinct slice_dimension, slice_value from marts.{} where slice_dimension in ('company', 'department') order by 1"  # fmt: skip
+    w = museum({"one_on_ones": [meeting]})
+    assert w.query(sliced.format("one_on_one")) == [("company", "all")]
+    w = museum({"employees": shown("a", "2020-01-01"), "one_on_ones": [meeting], "recognitions": [thanks]})
+    for mart in ("one_on_one", "recognition"):
+        # The department is that of the employee, not what the file carries.
+        assert w.query(sliced.format(mart)) == [("company", "all"), ("department", "A")]
 
 
 def test_the_managers_page_reads_to_the_last_of_the_month(museum):

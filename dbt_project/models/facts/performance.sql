@@ -144,8 +144,7 @@ final as (
     left join {{ ref('dim_employee') }} as e
         on
             r.reviewee_id = e.employee_id
-            and e.valid_from <= r.referred_on
-            and coalesce(e.valid_to, {{ forever() }}) > r.referred_on
+            and {{ is_valid_on('e', 'r.referred_on') }}
 
 )
 

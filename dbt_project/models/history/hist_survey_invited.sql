@@ -24,8 +24,7 @@ invited_by_slice as (
     inner join {{ ref('hist_slices') }} as s
         on
             i.employee_id = s.employee_id
-            and s.valid_from <= i.launched_on
-            and coalesce(s.valid_to, {{ forever() }}) > i.launched_on
+            and {{ is_valid_on('s', 'i.launched_on') }}
     group by i.survey_id, s.slice_dimension, s.slice_value
 
 ),
@@ -52,8 +51,7 @@ employed as (
     from surveys as v
     inner join {{ ref('hist_slices') }} as s
         on
-            s.valid_from <= v.launched_on
-            and coalesce(s.valid_to, {{ forever() }}) > v.launched_on
+            {{ is_valid_on('s', 'v.launched_on') }}
     where v.names_employees and not v.has_invitations
     group by v.survey_id, s.slice_dimension, s.slice_value
 

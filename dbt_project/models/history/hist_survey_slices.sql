@@ -21,8 +21,7 @@ by_history as (
     inner join {{ ref('hist_slices') }} as s
         on
             r.employee_id = s.employee_id
-            and s.valid_from <= r.referred_on
-            and coalesce(s.valid_to, {{ forever() }}) > r.referred_on
+            and {{ is_valid_on('s', 'r.referred_on') }}
     where r.is_person
 
 ),

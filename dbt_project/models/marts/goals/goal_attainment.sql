@@ -14,9 +14,8 @@ sliced as (
     inner join {{ ref('hist_slices') }} as s
         on
             o.employee_id = s.employee_id
-            and s.valid_from <= o.last_employed_on
-            and coalesce(s.valid_to, {{ forever() }}) > o.last_employed_on
-    where {{ in_dimensions('goal_attainment', 's.slice_dimension') }}
+            and {{ is_valid_on('s', 'o.last_employed_on') }}
+            and {{ in_dimensions('goal_attainment', 's.slice_dimension') }}
 
 ),
 

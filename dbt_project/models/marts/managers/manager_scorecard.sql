@@ -106,8 +106,7 @@ open_trainings as (
     inner join {{ ref('hist_slices') }} as s
         on
             t.employee_id = s.employee_id
-            and s.valid_from <= m.closes_on
-            and coalesce(s.valid_to, {{ forever() }}) > m.closes_on
+            and {{ is_valid_on('s', 'm.closes_on') }}
             and s.slice_dimension in ('manager', 'company')
     inner join {{ ref('fct_stint') }} as e
         on s.employee_id = e.employee_id and s.stint_number = e.stint_number

@@ -17,8 +17,11 @@ counted as (
         sum(case when a.enps_group = 'detractor' then 1 else 0 end) as detractors
     from {{ ref('fct_survey_answer') }} as a
     inner join {{ ref('hist_survey_slices') }} as s
-        on a.survey_id = s.survey_id and a.respondent_id = s.respondent_id
-    where a.is_enps and a.is_counted and {{ in_dimensions('enps', 's.slice_dimension') }}
+        on
+            a.survey_id = s.survey_id
+            and a.respondent_id = s.respondent_id
+            and {{ in_dimensions('enps', 's.slice_dimension') }}
+    where a.is_enps and a.is_counted
     group by a.survey_id, s.slice_dimension, s.slice_value
 
 ),

@@ -18,10 +18,9 @@ sliced as (
     inner join {{ ref('hist_slices') }} as s
         on
             m.employee_id = s.employee_id
-            and s.valid_from <= m.scheduled_on
-            and coalesce(s.valid_to, {{ forever() }}) > m.scheduled_on
+            and {{ is_valid_on('s', 'm.scheduled_on') }}
+            and {{ in_dimensions('one_on_one', 's.slice_dimension') }}
     inner join {{ ref('hist_months') }} as h on m.month = h.month
-    where {{ in_dimensions('one_on_one', 's.slice_dimension') }}
 
     union all
 

@@ -26,9 +26,9 @@ by_history as (
     inner join {{ ref('hist_slices') }} as s
         on
             r.person_id = s.employee_id
-            and s.valid_from <= r.given_on
-            and coalesce(s.valid_to, {{ forever() }}) > r.given_on
-    where s.slice_dimension <> 'company' and {{ in_dimensions('recognition', 's.slice_dimension') }}
+            and {{ is_valid_on('s', 'r.given_on') }}
+            and s.slice_dimension <> 'company'
+            and {{ in_dimensions('recognition', 's.slice_dimension') }}
 
 ),
 
@@ -52,8 +52,11 @@ by_file as (
     select r.*, s.slice_dimension, s.slice_value
     from roles as r
     inner join carried_slices as s
-        on r.recognition_id = s.recognition_id and r.receiver_id = s.receiver_id
-    where s.slice_dimension <> 'company' and {{ in_dimensions('recognition', 's.slice_dimension') }}
+        on
+            r.recognition_id = s.recognition_id
+            and r.receiver_id = s.receiver_id
+            and s.slice_dimension <> 'company'
+            and {{ in_dimensions('recognition', 's.slice_dimension') }}
 
 ),
 
@@ -94,8 +97,10 @@ employed as (
     from (select distinct month from counted) as c
     inner join months as m on c.month = m.month
     inner join {{ ref('hist_slices') }} as s
-        on s.valid_from <= m.closes_on and coalesce(s.valid_to, {{ forever() }}) > m.month
-    where {{ in_dimensions('recognition', 's.slice_dimension') }}
+        on
+            s.valid_from <= m.closes_on
+            and coalesce(s.valid_to, {{ forever() }}) > m.month
+            and {{ in_dimensions('recognition', 's.slice_dimension') }}
     group by m.month, s.slice_dimension, s.slice_value
 
 ),

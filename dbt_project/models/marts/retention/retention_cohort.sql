@@ -18,11 +18,13 @@ hired as (
         end as months_employed
     from {{ ref('fct_stint') }} as t
     inner join {{ ref('hist_slices') }} as s
-        on t.employee_id = s.employee_id and t.stint_number = s.stint_number and t.hire_date = s.valid_from
+        on
+            t.employee_id = s.employee_id
+            and t.stint_number = s.stint_number
+            and t.hire_date = s.valid_from
+            and {{ in_dimensions('retention_cohort', 's.slice_dimension') }}
     cross join observation as o
-    where
-        {{ month_start('t.hire_date') }} >= o.observed_from
-        and {{ in_dimensions('retention_cohort', 's.slice_dimension') }}
+    where {{ month_start('t.hire_date') }} >= o.observed_from
 
 ),
 

@@ -21,11 +21,9 @@ stints as (
         on
             t.employee_id = s.employee_id
             and t.stint_number = s.stint_number
-            and s.valid_from <= greatest(t.hire_date, o.observed_from)
-            and coalesce(s.valid_to, {{ forever() }}) > greatest(t.hire_date, o.observed_from)
-    where
-        coalesce(t.last_day, o.observed_to) >= o.observed_from
-        and {{ in_dimensions('retention_survival', 's.slice_dimension') }}
+            and {{ is_valid_on('s', 'greatest(t.hire_date, o.observed_from)') }}
+            and {{ in_dimensions('retention_survival', 's.slice_dimension') }}
+    where coalesce(t.last_day, o.observed_to) >= o.observed_from
 
 ),
 

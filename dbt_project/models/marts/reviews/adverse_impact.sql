@@ -54,8 +54,11 @@ counted as (
         count(*) as pool,
         sum(d.is_selected) as selected
     from decided as d
-    inner join {{ ref('hist_review_slices') }} as s on d.cycle = s.cycle and d.reviewee_id = s.reviewee_id
-    where s.slice_dimension in ('gender', 'ethnicity')
+    inner join {{ ref('hist_review_slices') }} as s
+        on
+            d.cycle = s.cycle
+            and d.reviewee_id = s.reviewee_id
+            and s.slice_dimension in ('gender', 'ethnicity')
     group by d.cycle, d.decision, s.slice_dimension, s.slice_value
 
 ),

@@ -2,8 +2,12 @@ with rated as (
 
     select r.cycle, r.reviewee_id, r.rating_band, s.slice_dimension, s.slice_value
     from {{ ref('fct_reviewee') }} as r
-    inner join {{ ref('hist_review_slices') }} as s on r.cycle = s.cycle and r.reviewee_id = s.reviewee_id
-    where r.rating_band is not null and {{ in_dimensions('rating_distribution', 's.slice_dimension') }}
+    inner join {{ ref('hist_review_slices') }} as s
+        on
+            r.cycle = s.cycle
+            and r.reviewee_id = s.reviewee_id
+            and {{ in_dimensions('rating_distribution', 's.slice_dimension') }}
+    where r.rating_band is not null
 
 ),
 

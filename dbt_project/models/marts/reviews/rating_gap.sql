@@ -34,8 +34,11 @@ sliced as (
 
     select p.*, s.slice_dimension, s.slice_value
     from people as p
-    inner join {{ ref('hist_review_slices') }} as s on p.cycle = s.cycle and p.reviewee_id = s.reviewee_id
-    where {{ in_dimensions('rating_gap', 's.slice_dimension') }}
+    inner join {{ ref('hist_review_slices') }} as s
+        on
+            p.cycle = s.cycle
+            and p.reviewee_id = s.reviewee_id
+            and {{ in_dimensions('rating_gap', 's.slice_dimension') }}
 
 ),
 
@@ -75,8 +78,11 @@ raters_by_slice as (
         count(distinct case when r.relationship = '{{ p }}' then r.rater end) as {{ p }}_raters{% if not loop.last %},{% endif %}
         {% endfor %}
     from raters as r
-    inner join {{ ref('hist_review_slices') }} as s on r.cycle = s.cycle and r.reviewee_id = s.reviewee_id
-    where {{ in_dimensions('rating_gap', 's.slice_dimension') }}
+    inner join {{ ref('hist_review_slices') }} as s
+        on
+            r.cycle = s.cycle
+            and r.reviewee_id = s.reviewee_id
+            and {{ in_dimensions('rating_gap', 's.slice_dimension') }}
     group by r.cycle, s.slice_dimension, s.slice_value, r.competency
 
 ),
