@@ -25,7 +25,8 @@ final as (
         and coalesce(t.status not in ('completed', 'done', 'passed', 'cancelled', 'canceled', 'waived'), true) as is_open,
         case when t.completed_on is null then {{ days_between('t.assigned_on', 'o.observed_to') }} end as open_days
     from trainings as t
-    cross join observation as o -- noqa: AL05 -- used by days_between, which linting sees in part
+    -- Used by days_between, which linting sees in part.
+    cross join observation as o -- noqa: AL05
 
 )
 

@@ -148,7 +148,8 @@ islands as (
 
 ),
 
-department_spans as ( -- noqa: ST03 -- used where departments contain others
+-- Used where departments contain others.
+department_spans as ( -- noqa: ST03
 
     select
         employee_id,
