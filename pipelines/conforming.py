@@ -14,15 +14,18 @@ import duckdb
 
 from expectations import SUITES, Rule
 from pipelines.database import connect, identifier, literal
+from pipelines.deciding import dates_of, refuse_rounded_ids
 from pipelines.entities import ENTITIES, LOOKUP, SQL_TYPES, ColumnType
 from pipelines.errors import RefusedFile
-from pipelines.parsing import cleaned, parsed, strptime_date
-from pipelines.profiles import ColumnSource, Profile
+from pipelines.parsing import Dates, cleaned, expectation, parsed, strptime_date
+from pipelines.profiles import ColumnSource, Profile, normalised
 from pipelines.reading import RawFile
 from pipelines.settings import Settings
 
 ROWS = "rows.parquet"
 QUARANTINE = "quarantine.parquet"
+# The rule of rows that a profile leaves out; they are no fault of the file's.
+LEFT_OUT = "left_out_by_profile"
 # Columns beside the entity's own: where a row stands, and what was found wrong with it.
 MARKS = ("_line", "_unparsed", "_ambiguous", "_violations")
 _AS_IT_STANDS = ColumnSource(constant="")
@@ -113,12 +116,21 @@ def conform(
     """
     with connect(settings) as con:
         con.execute("set timezone = 'UTC'")
-        con.execute(f"create temp view source as {_source(raw)}")
+        left_out = _left_out(raw, profile)
+        con.execute(f"create temp view delivered as {_source(raw)}")
+        con.execute(f"create temp view source as select * from delivered where not ({left_out})")
+        texts = {
+            column: _text(raw, name, profile, column, spec)
+            for column, spec in profile.columns.items()
+            if not spec.lookup
+        }
+        refuse_rounded_ids(con, "source", texts, profile)
+        dates = dates_of(con, "source", texts, profile)
         duplicates = _duplicates(con, raw, profile)
         source = "source" if not duplicates else f"(select * from source where _line not in ({duplicates}))"
-        con.execute(f"create temp table judged as {_judged(raw, name, profile, lookups, source)}")
+        con.execute(f"create temp table judged as {_judged(raw, name, profile, lookups, source, dates)}")
         con.execute(f"copy (select * from judged order by _line) to {literal(out / ROWS)} (format parquet)")
-        con.execute(_quarantine(raw, profile, out))
+        con.execute(_quarantine(raw, profile, dates, left_out, out))
         # In wide and period files a line may leave no row: no answer, no day. Elsewhere each line leaves one.
         silent = (
             "(select count(*) from (select _line from source except select _line from judged"
@@ -140,6 +152,16 @@ def conform(
 def _source(raw: RawFile) -> str:
     places = ", ".join(f"c{place}" for place in range(len(raw.header)))
     return f"select {raw.line} as _line, {places} from read_parquet({literal(raw.rows)}, file_row_number = true)"
+
+
+def _left_out(raw: RawFile, profile: Profile) -> str:
+    """SQL: whether a row is one that the profile leaves out."""
+    conditions = [
+        f"coalesce(lower({cleaned(column, ())}) in ({', '.join(literal(value.lower()) for value in values)}), false)"
+        for header, values in profile.read.left_out.items()
+        if (column := raw.column((header,)))
+    ]
+    return " or ".join(conditions) or "false"
 
 
 def _used(raw: RawFile, profile: Profile) -> list[str]:
@@ -176,6 +198,15 @@ def _item_columns(raw: RawFile, profile: Profile) -> dict[str, str]:
     if profile.answers.columns:
         named = {raw.column((header,)): item for header, item in profile.answers.columns.items()}
         return {column: item for column, item in named.items() if column}
+    if profile.answers.rest:
+        known = profile.known_headers()
+        return {
+            f"c{place}": header
+            for place, header in enumerate(raw.header)
+            if header.strip()
+            and normalised(header) not in known
+            and not any(re.fullmatch(pattern, header, re.IGNORECASE) for pattern in profile.answers.but)
+        }
     pattern = re.compile(profile.answers.pattern or "")
     matches = {f"c{place}": pattern.fullmatch(header.strip()) for place, header in enumerate(raw.header)}
     items = {column: match.group(1) if match.groups() else match.group(0) for column, match in matches.items() if match}
@@ -186,9 +217,11 @@ def _item_columns(raw: RawFile, profile: Profile) -> dict[str, str]:
     return items
 
 
-def _judged(raw: RawFile, name: str, profile: Profile, lookups: dict[str, Path], source: str) -> str:
+def _judged(
+    raw: RawFile, name: str, profile: Profile, lookups: dict[str, Path], source: str, dates: dict[str, Dates]
+) -> str:
     columns = _columns(profile)
-    texts = {column: _text(raw, name, profile, spec) for column, spec in profile.columns.items()}
+    texts = {column: _text(raw, name, profile, column, spec) for column, spec in profile.columns.items()}
     base = ", ".join(f"{text} as {identifier('t_' + column)}" for column, text in texts.items())
     evidence = "".join(
         f", {_lookup_column(spec.evidence)} as {identifier('e_' + column)}"
@@ -203,22 +236,23 @@ def _judged(raw: RawFile, name: str, profile: Profile, lookups: dict[str, Path],
         f"located as (select s._line{', ' + base if base else ''}{evidence}{interval}{pivoted} "
         f"from {source} as s{joins})"
     ]
-    if items:
+    into = profile.answers.into if profile.answers else ()
+    if items and into:
         names = " ".join(f"when {literal(column)} then {literal(item)}" for column, item in items.items())
         steps.append(
-            f"answered as (select * exclude (_item), case _item {names} end as t_item_id "
-            f"from (unpivot located on {', '.join(items)} into name _item value t_answer))"
+            f"answered as (select * exclude (_item), case _item {names} end as {identifier('t_' + into[0])} "
+            f"from (unpivot located on {', '.join(items)} into name _item value {identifier('t_' + into[1])}))"
         )
-        texts |= {"item_id": "", "answer": ""}
+        texts |= dict.fromkeys(into, "")
     located = "answered" if items else "located"
-    specs = {**profile.columns, **({"item_id": _AS_IT_STANDS, "answer": _AS_IT_STANDS} if items else {})}
+    specs = {**profile.columns, **dict.fromkeys(into, _AS_IT_STANDS)}
+    values = {column: _value(column, profile, specs[column], dates.get(column)) for column in texts}
     typed = ", ".join(
-        f"{_value(column, profile, specs[column]) if column in texts else 'null'}::{SQL_TYPES[kind]} "
-        f"as {identifier(column)}"
+        f"{values.get(column, 'null')}::{SQL_TYPES[kind]} as {identifier(column)}"
         for column, kind in columns.items()
         if not (profile.intervals and column in ("hire_date", "last_day", "effective_on"))
     )
-    flags = _flags(profile, specs)
+    flags = _flags(profile, specs, dates)
     between = ", _from, _until, _ends, _unread_interval" if profile.intervals else ""
     steps.append(f"typed as (select _line, {typed}, {flags}{between} from {located})")
     last = "typed"
@@ -243,9 +277,11 @@ def _columns(profile: Profile) -> dict[str, ColumnType]:
     return {column.name: column.type for column in ENTITIES[profile.entity].columns}
 
 
-def _text(raw: RawFile, name: str, profile: Profile, spec: ColumnSource) -> str:
+def _text(raw: RawFile, name: str, profile: Profile, column: str, spec: ColumnSource) -> str:
     """The text of a canonical column, before it is parsed."""
     tokens = (*profile.read.null_tokens, *spec.null_tokens)
+    if profile.type_of(column) in ("date", "timestamp"):
+        tokens += profile.read.no_dates
     if spec.constant is not None:
         return literal(spec.constant)
     if spec.file_name:
@@ -255,18 +291,27 @@ def _text(raw: RawFile, name: str, profile: Profile, spec: ColumnSource) -> str:
                 "NAME", f"the name does not fit {spec.file_name!r}, which {profile.profile} reads from it"
             )
         return literal(match.group(1))
+    if spec.line:
+        return "cast(s._line as varchar)"
+    if spec.above_header:
+        match = re.search(spec.above_header, raw.above)
+        if not match:
+            raise RefusedFile("TITLE", f"no title above the header fits {spec.above_header!r} ({profile.profile})")
+        return literal(match.group(1))
     if spec.lookup:
         text = f"cast({_lookup_column(spec.lookup)} as varchar)"
     elif spec.join:
         parts = [cleaned(f"s.{raw.column((header,))}", tokens) for header in spec.join]
         text = f"nullif(concat_ws({literal(spec.separator)}, {', '.join(parts)}), '')"
     else:
-        column = raw.column(spec.sources)
-        if column is None:
+        found = raw.column(spec.sources)
+        if found is None:
             return "null"
-        text = cleaned(f"s.{column}", tokens)
+        text = cleaned(f"s.{found}", tokens)
     if spec.pattern:
         text = f"nullif(regexp_extract({text}, {literal(spec.pattern)}, 1), '')"
+    if profile.entity in ENTITIES and ENTITIES[profile.entity].by_name[column].may_be_open:
+        text = f"case when not coalesce(regexp_matches({text}, '(^9999[-/.]|[-/.]9999( |$))'), false) then {text} end"
     if spec.open_end:
         text = f"case when {text} not in ({', '.join(map(literal, spec.open_end))}) then {text} end"
     if spec.values:
@@ -277,12 +322,16 @@ def _text(raw: RawFile, name: str, profile: Profile, spec: ColumnSource) -> str:
     return text
 
 
-def _value(column: str, profile: Profile, spec: ColumnSource) -> str:
+def _value(column: str, profile: Profile, spec: ColumnSource, dates: Dates | None) -> str:
     text = identifier("t_" + column)
     if spec.written_as:
-        return f"strftime({parsed(text, 'date', spec)}, {literal(spec.written_as)})"
-    if column in ("item_id", "answer") and profile.answers:
-        return text
+        day = parsed(text, "date", spec, dates)
+        parts = re.split("(%q)", spec.written_as)
+        return " || ".join(
+            f"cast(quarter({day}) as varchar)" if part == "%q" else f"strftime({day}, {literal(part)})"
+            for part in parts
+            if part
+        )
     kind = profile.type_of(column)
     if spec.evidence:
         ways = [strptime_date(text, way) for way in spec.dates]
@@ -291,7 +340,7 @@ def _value(column: str, profile: Profile, spec: ColumnSource) -> str:
             f"case when {_agree(ways)} then coalesce({', '.join(ways)}) "
             f"when {witness} in ({', '.join(ways)}) then {witness} end"
         )
-    value = parsed(text, kind, spec)
+    value = parsed(text, kind, spec, dates)
     return f"cast({value} - 1 as date)" if spec.first_day_out else value
 
 
@@ -300,16 +349,14 @@ def _agree(ways: list[str]) -> str:
     return f"len(list_distinct(list_filter([{', '.join(ways)}], lambda day: day is not null))) <= 1"
 
 
-def _flags(profile: Profile, specs: dict[str, ColumnSource]) -> str:
+def _flags(profile: Profile, specs: dict[str, ColumnSource], dates: dict[str, Dates]) -> str:
     """`_unparsed` and `_ambiguous`: the names of the columns concerned, or null."""
     unparsed, ambiguous = [], []
     for column, spec in specs.items():
         text = identifier("t_" + column)
-        if not spec.written_as and (column in ("item_id", "answer") and profile.answers):
-            continue
         if not spec.written_as and profile.type_of(column) in ("id", "text"):
             continue
-        lost = f"({text} is not null and {_value(column, profile, spec)} is null)"
+        lost = f"({text} is not null and {_value(column, profile, spec, dates.get(column))} is null)"
         if spec.evidence:
             fits = f"coalesce({', '.join(strptime_date(text, way) for way in spec.dates)}) is not null"
             ambiguous.append(f"case when {lost} and {fits} then {literal(column)} end")
@@ -374,33 +421,58 @@ def _interval_texts(raw: RawFile, profile: Profile) -> str:
     )
 
 
-def _quarantine(raw: RawFile, profile: Profile, out: Path) -> str:
-    """Row by row: line, column, rule and the fields as they were delivered. Lines without fields come first."""
+def _quarantine(raw: RawFile, profile: Profile, dates: dict[str, Dates], left_out: str, out: Path) -> str:
+    """Row by row: line, column, rule, what was found and expected, and the fields as they were delivered.
+
+    Lines without fields come first. A row with several unreadable values has a row for each of them.
+    """
     rules: dict[str, Rule] = {rule.name: rule for rule in SUITES.get(profile.entity, ())}
-    column_of = " ".join(
-        f"when {literal(name)} then {literal(rule.column)}" for name, rule in rules.items() if rule.column
+    column_of = _chosen("rule", {name: literal(rule.column) for name, rule in rules.items() if rule.column})
+    found = {column: raw.column(spec.sources) for column, spec in profile.columns.items() if spec.sources}
+    found_in = _chosen("column_name", {column: f"s.{place}" for column, place in found.items() if place})
+    expected = _chosen("rule", {name: literal(rule.reason) for name, rule in rules.items()})
+    written = _chosen(
+        "column_name",
+        {
+            column: literal(expectation(profile.type_of(column), spec, dates.get(column)))
+            for column, spec in profile.columns.items()
+        },
     )
-    column = f"case rule {column_of} end" if column_of else "null"
     fields = ", ".join(f"{identifier(h or f'column {i + 1}')} := c{i}" for i, h in enumerate(_distinct(raw.header)))
+    raw_row = f"cast(to_json(struct_pack({fields})) as varchar)"
+    width = literal(f"{len(raw.header)} fields")
     return f"""
         copy (
             with broken as (
                 select distinct _line, _unparsed, _ambiguous, unnest(string_split(_violations, '|')) as rule
                 from judged where _violations is not null
+            ),
+            placed as (
+                select _line, rule, unnest(string_split(case rule
+                    when 'values_are_readable' then _unparsed
+                    when 'dates_are_unambiguous' then _ambiguous
+                    else coalesce({column_of}, '')
+                end, ',')) as column_name
+                from broken
             )
-            select b._line, b.rule, coalesce(
-                    case b.rule
-                        when 'values_are_readable' then b._unparsed
-                        when 'dates_are_unambiguous' then b._ambiguous
-                    end,
-                    {column}
-                ) as column_name, cast(to_json(struct_pack({fields})) as varchar) as raw_row
-            from broken as b join source as s using (_line)
+            select b._line, b.rule, nullif(b.column_name, '') as column_name, {found_in} as found,
+                case when b.rule = 'values_are_readable' then {written} else {expected} end as expected,
+                {raw_row} as raw_row
+            from placed as b join source as s using (_line)
             union all
-            select _line, 'row_width', null, raw_row from read_parquet({literal(raw.rejects)})
-            order by 1, 2
+            select _line, {literal(LEFT_OUT)}, null, null, 'The profile leaves such rows out.', {raw_row}
+            from delivered where {left_out}
+            union all
+            select _line, 'row_width', null, null, {width}, raw_row from read_parquet({literal(raw.rejects)})
+            order by 1, 2, 3
         ) to {literal(out / QUARANTINE)} (format parquet)
     """
+
+
+def _chosen(by: str, values: dict[str, str]) -> str:
+    """A value for each of some names, as SQL; null for others."""
+    cases = " ".join(f"when {literal(name)} then {value}" for name, value in values.items())
+    return f"case {by} {cases} end" if cases else "null::varchar"
 
 
 def _distinct(header: list[str]) -> list[str]:

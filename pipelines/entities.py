@@ -27,13 +27,17 @@ SQL_TYPES: dict[ColumnType, str] = {
 
 @dataclass(frozen=True)
 class Column:
-    """One column of an entity; `required` means that a file without it is refused."""
+    """One column of an entity; `required` means that a file without it is refused.
+
+    An end `may_be_open`: 9999-12-31 there means that none is known.
+    """
 
     name: str
     type: ColumnType
     description: str
     required: bool = False
     data_class: DataClass = "none"
+    may_be_open: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ _EMPLOYEES = Entity(
         Column("effective_on", "date", "Day from which the row of a history holds."),
         _id("employee_id", "The person, across jobs and stints.", required=True),
         Column("hire_date", "date", "First day of the stint.", required=True),
-        Column("last_day", "date", "Last day employed; empty while employed."),
+        Column("last_day", "date", "Last day employed; empty while employed.", may_be_open=True),
         Column("status", "text", "Status as the export words it."),
         Column("exit_type", "text", "voluntary, involuntary, other, or empty."),
         Column("exit_reason", "text", "Reason as the export words it.", data_class="sensitive"),
@@ -122,7 +126,7 @@ ENTITIES: dict[str, Entity] = {
                 _id("employee_id", "The invited person."),
                 _id("respondent_id", "The invited person's code in the survey tool."),
                 Column("launched_on", "date", "Day of the launch."),
-                Column("closes_on", "date", "Last day for answers."),
+                Column("closes_on", "date", "Last day for answers.", may_be_open=True),
             ),
         ),
         Entity(

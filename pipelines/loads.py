@@ -23,13 +23,16 @@ from typing import Any, Literal, TypeVar
 from pipelines import conforming, reading
 from pipelines.entities import LOOKUP
 from pipelines.errors import RefusedFile
-from pipelines.landing import LandedFile, Recognised
+from pipelines.landing import LandedFile
 from pipelines.profiles import Profile
+from pipelines.recognising import Recognised
 from pipelines.settings import Settings
 
 Status = Literal["loaded", "refused", "superseded", "held"]
 _CODE = (
     "entities.py",
+    "heads.py",
+    "deciding.py",
     "parsing.py",
     "conforming.py",
     "reading.py",
@@ -74,7 +77,8 @@ class Load:
 
     def exceeds_quarantine(self, settings: Settings) -> bool:
         limit = settings.quarantine_limit if self.quarantine_limit is None else self.quarantine_limit
-        return self.rows_quarantined > limit * max(self.rows_read, 1)
+        at_fault = self.rows_quarantined - self.quarantined_by_rule.get(conforming.LEFT_OUT, 0)
+        return at_fault > limit * max(self.rows_read, 1)
 
 
 def refused(file: LandedFile, profile: Profile | None, refusal: RefusedFile) -> Load:
@@ -148,12 +152,13 @@ def read(found: Recognised, settings: Settings) -> reading.RawFile:
         RefusedFile: the file cannot be read whole.
     """
     profile = _profile_of(found)
-    key = _digest(found.file.sha256, profile.read.model_dump(), profile.allow_empty, code_digest())[:40]
+    headers = [profile.needed_headers(), sorted(profile.known_headers())]
+    key = _digest(found.file.sha256, profile.read.model_dump(), profile.allow_empty, headers, code_digest())[:40]
     folder = settings.warehouse / "raw" / key
 
     def fill(draft: Path) -> None:
         raw = reading.read_file(found.file, profile, settings, draft)
-        facts = {"header": raw.header, "line": raw.line, "row_count": raw.row_count, "reject_count": raw.reject_count}
+        facts = {name: value for name, value in vars(raw).items() if name not in ("rows", "rejects")}
         (draft / "read.json").write_text(json.dumps(facts))
 
     whole_folder(folder, fill)

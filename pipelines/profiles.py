@@ -13,6 +13,7 @@ import re
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
+from zoneinfo import available_timezones
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -29,24 +30,79 @@ class _Strict(BaseModel):
 class Reading(_Strict):
     """How the file is written."""
 
-    format: Literal["csv", "excel", "parquet"] = "csv"
-    encoding: Literal["utf-8", "utf-16", "latin-1", "windows-1252"] = "utf-8"
-    delimiter: str = Field(",", min_length=1, max_length=1)
+    format: Literal["csv", "excel", "table", "jsonl", "parquet"] = Field(
+        "csv", description="`table`: a workbook where the name ends in .xlsx or .xls, else CSV."
+    )
+    encoding: Literal["utf-8", "utf-16", "latin-1", "windows-1252", "unicode"] = Field(
+        "utf-8", description="`unicode`: UTF-16 where a byte-order mark says so, else UTF-8."
+    )
+    delimiter: str = Field(
+        ",", pattern="^(.|any)$", description="`any`: the one of , ; | and tab under which the header is found."
+    )
     quote: str = Field('"', max_length=1)
     skip_rows: int = Field(0, ge=0, description="Lines above the header.")
+    preamble: int = Field(
+        0,
+        ge=0,
+        le=50,
+        description="Up to so many rows of titles may stand above the header; it is found by its columns.",
+    )
     header_rows: int = Field(1, ge=1, description="Rows of the header.")
     names_row: int = Field(1, ge=1, description="Which of them names the columns, counted from 1.")
+    answers_row: int | None = Field(None, ge=1, description="Which of them tells the answers of one question apart.")
+    fill_header: bool = Field(False, description="A blank name is that of the column before.")
+    names_pattern: str | None = Field(None, description="Pattern in a header cell; its groups are the column's name.")
+    header_noise: str | None = Field(None, description="Pattern of what is no part of a column's name.")
     sheet: str | None = Field(None, description="Sheet of a workbook; without it, the first.")
     member: str | None = Field(None, description="File in a zip archive; without it, the only one.")
     footer: str | None = Field(None, description="A row whose first field matches this pattern is no data.")
     null_tokens: tuple[str, ...] = Field((), description="Texts that mean: nothing.")
+    left_out: dict[str, tuple[str, ...]] = Field(
+        {}, description="Header → values of rows that do not count (previews, tests); they go to quarantine."
+    )
+    date_order: Literal["ymd", "dmy", "mdy"] | None = Field(
+        None, description="Order of day and month, where the columns alone do not decide it."
+    )
+    two_digit_years: int | None = Field(
+        None, ge=0, le=99, description="Years of two digits up to this one are of this century, later ones of the last."
+    )
+    serial_dates: Literal["1900", "1904"] | None = Field(
+        None, description="Dates are numbers of days, as spreadsheets count them from this year."
+    )
+    no_dates: tuple[str, ...] = Field((), description="Dates that mean: none known (1900-01-01).")
+    timezone: str | None = Field(None, description="Zone of times without an offset (Europe/Berlin); else UTC.")
 
-    @field_validator("names_row")
+    @field_validator("names_row", "answers_row")
     @classmethod
-    def _within_header(cls, value: int, info: Any) -> int:
-        if value > info.data.get("header_rows", 1):
-            raise ValueError("names_row lies below the header")
+    def _within_header(cls, value: int | None, info: Any) -> int | None:
+        if value is not None and value > info.data.get("header_rows", 1):
+            raise ValueError(f"{info.field_name} lies below the header")
         return value
+
+    @field_validator("left_out", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        return {key: [item] if isinstance(item, str) else item for key, item in value.items()}
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_a_zone(cls, value: str | None) -> str | None:
+        if value is not None and value not in available_timezones():
+            raise ValueError(f"{value!r} is no time zone; write it like Europe/Berlin")
+        return value
+
+    @field_validator("names_pattern", "header_noise", "footer")
+    @classmethod
+    def _is_a_pattern(cls, value: str | None) -> str | None:
+        return value if value is None else _pattern(value)
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"{text!r} is no regular expression: {error}") from None
+    return text
 
 
 class NumberFormat(_Strict):
@@ -67,6 +123,10 @@ class ColumnSource(_Strict):
     constant: str | None = None
     lookup: str | None = Field(None, description="`lookup.column` of a lookup of this profile.")
     file_name: str | None = Field(None, description="Pattern on the file's path; its group is the value.")
+    line: bool = Field(False, description="The line of the row tells it apart, where nothing else does.")
+    above_header: str | None = Field(
+        None, description="Pattern on the titles above the header; its group is the value."
+    )
     type: ColumnType | None = Field(None, description="Only for lookups; entities know their types.")
     optional: bool = Field(False, description="The export may lack the column.")
     null_tokens: tuple[str, ...] = ()
@@ -74,11 +134,16 @@ class ColumnSource(_Strict):
     values: dict[str, str | None] = Field({}, description="What a value of the export means; case does not matter.")
     other_values: Literal["keep", "null"] = Field("keep", description="What becomes of values not in `values`.")
     number: NumberFormat = NumberFormat()
-    dates: tuple[str, ...] = Field((), description="Ways the dates are written, as strptime formats; else ISO.")
+    dates: tuple[str, ...] = Field((), description="Ways the dates are written, as strptime formats, or `epoch`.")
+    date_order: Literal["ymd", "dmy", "mdy"] | None = Field(None, description="As under `read`, for this column alone.")
     evidence: str | None = Field(None, description="`lookup.column` that decides where two ways both fit.")
     open_end: tuple[str, ...] = Field((), description="Texts that mean: no end known.")
+    width: int | None = Field(None, ge=2, le=40, description="Digits of an id; spreadsheets drop its leading zeros.")
     first_day_out: bool = Field(False, description="The date is the first day no longer employed.")
-    written_as: str | None = Field(None, description="strftime format in which a date becomes text: a period, a wave.")
+    month_is: Literal["first", "last"] = Field("first", description="Which day a date without a day means.")
+    written_as: str | None = Field(
+        None, description="strftime format in which a date becomes text (a period, a wave); %q is the quarter."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -99,12 +164,15 @@ class ColumnSource(_Strict):
                 ("constant", self.constant is not None),
                 ("lookup", self.lookup),
                 ("file_name", self.file_name),
+                ("line", self.line),
+                ("above_header", self.above_header),
             )
             if value
         ]
         if len(given) != 1:
             raise ValueError(
-                f"give one of from, join, constant, lookup, file_name; given: {', '.join(given) or 'none'}"
+                "give one of from, join, constant, lookup, file_name, line, above_header; "
+                f"given: {', '.join(given) or 'none'}"
             )
         if {"%d/%m/%Y", "%m/%d/%Y"} <= set(self.dates) and not self.evidence:
             raise ValueError("%d/%m/%Y and %m/%d/%Y both fit most dates; name the `evidence` that decides")
@@ -147,15 +215,18 @@ class Item(_Strict):
 
 
 class Answers(_Strict):
-    """For wide survey files: which columns are items. Each becomes a row (`item_id`, `answer`)."""
+    """For wide files: which columns become rows, each with its name and its value. Blank fields leave no row."""
 
     columns: dict[str, str] = Field({}, description="Header → item_id.")
     pattern: str | None = Field(None, description="Headers that match are items, named by the pattern's group.")
+    rest: bool = Field(False, description="Every header that nothing else is made of is an item.")
+    but: tuple[str, ...] = Field((), description="Patterns of headers that are none of the rest.")
+    into: tuple[str, str] = Field(("item_id", "answer"), description="The columns that name and value go to.")
 
     @model_validator(mode="after")
     def _one_way(self) -> Answers:
-        if bool(self.columns) == bool(self.pattern):
-            raise ValueError("give either columns or pattern")
+        if [bool(self.columns), bool(self.pattern), self.rest].count(True) != 1:
+            raise ValueError("give one of columns, pattern, rest")
         return self
 
 
@@ -166,6 +237,8 @@ class Profile(_Strict):
     entity: str
     description: str
     files: tuple[str, ...] = Field(min_length=1)
+    known_by_header: bool = Field(False, description="The header alone tells the file, whatever its name.")
+    is_generic: bool = Field(False, description="Gives way to profiles that are made for one export.")
     read: Reading = Reading()
     columns: dict[str, ColumnSource] = {}
     lookups: dict[str, Lookup] = {}
@@ -195,7 +268,9 @@ class Profile(_Strict):
         unknown = sorted(set(self.columns) - set(entity.by_name))
         if unknown:
             raise ValueError(f"{self.entity} has no column {', '.join(unknown)}; it has: {', '.join(entity.by_name)}")
-        derived = {"item_id", "answer"} if self.answers else set()
+        derived = set(self.answers.into) if self.answers else set()
+        if not derived <= set(entity.by_name):
+            raise ValueError(f"answers go into columns of {self.entity}; found {', '.join(sorted(derived))}")
         if self.intervals:
             derived |= {"hire_date", "last_day", "effective_on"}
         missing = sorted(set(entity.required) - set(self.columns) - derived)
@@ -241,6 +316,12 @@ class Profile(_Strict):
             needed += [(header,) for header in self.answers.columns]
         return needed
 
+    def known_headers(self) -> set[str]:
+        """All headers that the profile makes something of, as `normalised`."""
+        named = [v for column in self.columns.values() for v in (*column.sources, *column.join)]
+        named += [header for variants in self.needed_headers() for header in variants]
+        return {normalised(header) for header in (*named, *self.read.left_out)}
+
     @property
     def _required(self) -> tuple[str, ...]:
         return ENTITIES[self.entity].required if self.entity in ENTITIES else ()
@@ -254,8 +335,8 @@ class Profile(_Strict):
 
 
 def normalised(header: str) -> str:
-    """How headers are compared: trimmed, inner white space folded, case ignored."""
-    return " ".join(header.replace("\ufeff", "").replace("\u200b", "").split()).lower()
+    """How headers are compared: trimmed, inner white space folded, case and a mark of a required field ignored."""
+    return " ".join(header.replace("\ufeff", "").replace("\u200b", "").split()).rstrip("* ").lower()
 
 
 class _StrictLoader(yaml.SafeLoader):

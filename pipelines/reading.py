@@ -7,34 +7,45 @@ fields is kept beside the rows, with its line. Whether the file is whole is judg
 from __future__ import annotations
 
 import io
+import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from pipelines.database import connect, identifier, literal
 from pipelines.errors import RefusedFile
-from pipelines.landing import LandedFile, codec_of, header_of, open_content
+from pipelines.heads import Head, codec_of, head_of, is_packed, open_content, plain_file, sheet_rows, unpack
+from pipelines.landing import LandedFile
 from pipelines.profiles import Profile, Reading, normalised
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
-    import pandas
+    import numpy
 
 ROWS = "rows.parquet"
 REJECTS = "rejects.parquet"
+_CUT = "cut.parquet"
 # Beyond this share, lines of the wrong width mean that the file is cut wrongly, not that lines are bad.
 _REJECT_LIMIT = 0.1
 _MAX_LINE_BYTES = 4 << 20
+_PIECE = 32 << 20
+# Columns that no profile asks for and that nobody should hold are not kept, not even raw.
+_NEVER_KEPT = re.compile(
+    r"\b(ssn|social security|national id|tax id|passport|iban|bank account)\b|ip ?address|latitude|longitude"
+)
 
 
 @dataclass(frozen=True)
 class RawFile:
     """A read file: columns `c0 … cn` (text) in file order, and the lines that could not be cut into them.
 
-    `line` is the SQL expression for the line a row begins in, over the rows read with `file_row_number`.
+    `line` is the SQL expression for the line a row begins in, over the rows read with `file_row_number`;
+    `above` is the text of the titles above the header.
     """
 
     rows: Path
@@ -43,6 +54,7 @@ class RawFile:
     line: str
     row_count: int
     reject_count: int
+    above: str = ""
 
     def column(self, variants: tuple[str, ...]) -> str | None:
         """The raw column that holds the first of these headers that the file has."""
@@ -61,25 +73,24 @@ def read_file(file: LandedFile, profile: Profile, settings: Settings, out: Path)
     Raises:
         RefusedFile: empty, cut short, in another encoding, with an ambiguous header, or too many ragged lines.
     """
-    header = header_of(file.path, profile)
-    _check_header(header, profile)
+    head = head_of(file.path, profile)
+    _check_header(head.names, profile)
+    readers = {"csv": _read_csv, "jsonl": _read_json_lines, "excel": _read_sheet, "parquet": _read_parquet}
     with connect(settings) as con:
         con.execute("set preserve_insertion_order = true")
-        if profile.read.format == "csv":
-            line = _read_csv(con, file, profile, header, settings.warehouse / "work", out)
-        else:
-            line = _read_table(con, file, profile, header, settings.warehouse / "work", out)
-        rows = _count(con, out / ROWS)
-        rejects = _count(con, out / REJECTS)
+        con.execute("create temp table rejects (record bigint, error varchar, raw_row varchar)")
+        line = readers[head.format](con, file, profile, head, settings.warehouse / "work", out)
+        rows = _number(con, f"select count(*) from read_parquet({literal(out / ROWS)})")
+        rejects = _number(con, f"select count(*) from read_parquet({literal(out / REJECTS)})")
     if rows + rejects == 0 and not profile.allow_empty:
         raise RefusedFile("NO_ROWS", "the file has a header and no rows")
     if rejects > max(_REJECT_LIMIT * (rows + rejects), 1):
         raise RefusedFile(
             "ROW_WIDTH",
-            f"{rejects} of {rows + rejects} lines do not have {len(header)} fields: "
-            f"check delimiter ({profile.read.delimiter!r}) and quote ({profile.read.quote!r}) in {profile.profile}",
+            f"{rejects} of {rows + rejects} lines do not have {len(head.names)} fields: "
+            f"check delimiter ({head.delimiter!r}) and quote ({profile.read.quote!r}) in {profile.profile}",
         )
-    return RawFile(out / ROWS, out / REJECTS, header, line, rows, rejects)
+    return RawFile(out / ROWS, out / REJECTS, head.names, line, rows, rejects, head.above)
 
 
 def _check_header(header: list[str], profile: Profile) -> None:
@@ -90,194 +101,339 @@ def _check_header(header: list[str], profile: Profile) -> None:
         raise RefusedFile("DUPLICATE_HEADER", f"column {', '.join(twice)} stands more than once in the header")
 
 
-def _count(con: duckdb.DuckDBPyConnection, parquet: Path) -> int:
-    row = con.execute(f"select count(*) from read_parquet({literal(parquet)})").fetchone()
-    return int(row[0]) if row else 0
+def _number(con: duckdb.DuckDBPyConnection, sql: str) -> int:
+    row = con.execute(sql).fetchone()
+    return int(row[0] or 0) if row else 0
+
+
+def _kept(names: list[str], profile: Profile) -> list[str]:
+    """The fields as they are kept."""
+    asked = profile.known_headers()
+    return [
+        f"null::varchar as c{place}"
+        if _NEVER_KEPT.search(normalised(name)) and normalised(name) not in asked
+        else f"c{place}"
+        for place, name in enumerate(names)
+    ]
+
+
+# CSV
 
 
 def _read_csv(
-    con: duckdb.DuckDBPyConnection, file: LandedFile, profile: Profile, header: list[str], work: Path, out: Path
+    con: duckdb.DuckDBPyConnection, file: LandedFile, profile: Profile, head: Head, work: Path, out: Path
 ) -> str:
     read = profile.read
+    with _as_utf8(file, read, head.encoding, work) as text:
+        try:
+            _cut(con, text, profile, head, out)
+        except _MixedLineEnds:
+            con.execute("drop table if exists reject_errors; drop table if exists reject_scans")
+            _unify_line_ends(text)
+            _cut(con, text, profile, head, out)
+        lines = _line_count(text)
+        if not lines.is_ended:
+            records = _number(con, f"select count(*) from read_parquet({literal(out / _CUT)})")
+            records += head.records + _number(con, "select count(*) from rejects")
+            if _number(con, "select max(record) from rejects") >= records:
+                raise RefusedFile("TRUNCATED", "the last line is cut short; deliver the whole file again")
+        return _number_lines(con, text, lines, profile, head, read.quote, out)
+
+
+@contextmanager
+def _as_utf8(file: LandedFile, read: Reading, encoding: str, work: Path) -> Iterator[Path]:
+    """The file unpacked and in UTF-8, under a name that we chose: even a bound file name is a glob to the reader."""
     work.mkdir(parents=True, exist_ok=True)
-    # Even a bound file name is a glob to the reader: it gets a name that we chose.
-    text = work / f"{file.sha256}.csv"
+    text = work / f"{file.sha256}.text"
     text.unlink(missing_ok=True)
-    packed = file.path.suffix.lower() in (".gz", ".zip")
     try:
-        if read.encoding != "utf-8":
-            _write_as_utf8(file.path, read, text)
-        elif packed:
-            with open_content(file.path, read.member) as source, text.open("wb") as target:
-                shutil.copyfileobj(source, target, 1 << 20)
+        if encoding != "utf-8":
+            _recode(file.path, read, encoding, text)
+        elif is_packed(file.path):
+            unpack(file.path, read.member, text)
         else:
             text.symlink_to(file.path)
-        with text.open("rb") as stream:
-            ends_with_newline = _ends_with_newline(stream, text.stat().st_size)
-        columns = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(header)))
-        source_sql = f"""
-            read_csv({literal(text)}, auto_detect = false, header = false, skip = {read.skip_rows + read.header_rows},
-                columns = {{{columns}}}, delim = {literal(read.delimiter)}, quote = {literal(read.quote)},
-                escape = {literal(read.quote)}, nullstr = '', strict_mode = true,
-                hive_partitioning = false, store_rejects = true, rejects_limit = 0, max_line_size = {_MAX_LINE_BYTES})
-        """
-        try:
-            con.execute(f"copy (select * from {source_sql}) to {literal(out / 'cut.parquet')} (format parquet)")
-        except (duckdb.InvalidInputException, duckdb.IOException, duckdb.ConversionException) as error:
-            raise _refusal(error, read) from None
-        skipped = read.skip_rows + read.header_rows
-        con.execute(
-            """
-            create temp table rejects as
-            select line as record, any_value(csv_line) as raw_row,
-                   string_agg(distinct lower(replace(error_type::varchar, ' ', '_')), '|' order by 1) as error
-            from reject_errors group by line order by line
-            """
-        )
-        if not ends_with_newline:
-            last = con.execute(
-                f"select max(record) >= {skipped} + (select count(*) from rejects) + (select count(*) from "
-                f"read_parquet({literal(out / 'cut.parquet')})) from rejects"
-            ).fetchone()
-            if last and last[0]:
-                raise RefusedFile("TRUNCATED", "the last line is cut short; deliver the whole file again")
-        return _number_lines(con, out, skipped, len(header), read.footer, read.delimiter)
+        yield text
     finally:
         text.unlink(missing_ok=True)
 
 
-def _write_as_utf8(path: Path, read: Reading, target: Path) -> None:
-    """The reader knows UTF-8 only."""
+def _recode(path: Path, read: Reading, encoding: str, target: Path) -> None:
     with (
         open_content(path, read.member) as source,
-        io.TextIOWrapper(source, encoding=codec_of(read.encoding), newline="") as decoded,  # type: ignore[type-var]
+        io.TextIOWrapper(source, encoding=codec_of(encoding), newline="") as decoded,
         target.open("w", encoding="utf-8", newline="") as out,
     ):
         try:
             shutil.copyfileobj(decoded, out, 1 << 20)
         except UnicodeDecodeError:
-            raise RefusedFile(
-                "ENCODING", f"a line is not {read.encoding}; declare the file's encoding under `read`"
-            ) from None
+            raise _not_encoded(encoding) from None
 
 
-def _ends_with_newline(stream: BinaryIO, size: int) -> bool:
-    stream.seek(max(size - 2, 0))
-    return bool(stream.read(2).rstrip(b"\x00")[-1:] in (b"\n", b"\r"))
+def _not_encoded(encoding: str) -> RefusedFile:
+    return RefusedFile("ENCODING", f"a line is not {encoding}; declare the file's encoding under `read`")
+
+
+class _MixedLineEnds(Exception):  # noqa: N818 - mended, not reported
+    """Some lines end with CR LF and some with LF."""
+
+
+def _cut(con: duckdb.DuckDBPyConnection, text: Path, profile: Profile, head: Head, out: Path) -> None:
+    """Cuts the lines into fields: `cut.parquet`, and what cannot be cut into the table `rejects`."""
+    read = profile.read
+    columns = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(head.names)))
+    source = f"""
+        read_csv({literal(text)}, auto_detect = false, header = false, skip = {head.records},
+            columns = {{{columns}}}, delim = {literal(head.delimiter)}, quote = {literal(read.quote)},
+            escape = {literal(read.quote)}, nullstr = '', strict_mode = true,
+            hive_partitioning = false, store_rejects = true, rejects_limit = 0, max_line_size = {_MAX_LINE_BYTES})
+    """
+    kept = ", ".join(_kept(head.names, profile))
+    try:
+        con.execute(f"copy (select {kept} from {source}) to {literal(out / _CUT)} (format parquet)")
+    except (duckdb.InvalidInputException, duckdb.IOException, duckdb.ConversionException) as error:
+        raise _refusal(error, read, head, text) from None
+    con.execute(
+        """
+        insert into rejects
+        select line, string_agg(distinct lower(replace(error_type::varchar, ' ', '_')), '|' order by 1),
+            trim(any_value(csv_line), chr(10) || chr(13))
+        from reject_errors group by line order by line
+        """
+    )
+
+
+def _refusal(error: duckdb.Error, read: Reading, head: Head, text: Path) -> Exception:
+    """DuckDB quotes whole rows in its errors; only the kind of the error goes on."""
+    said = str(error)
+    if "not utf-8 encoded" in said or "encoding" in said.lower() or "unicode" in said.lower():
+        return _not_encoded(head.encoding)
+    if "Maximum line size" in said:
+        return RefusedFile("TOO_LARGE", f"a line is longer than {_MAX_LINE_BYTES} bytes")
+    if "invalid state" in said and _has_mixed_line_ends(text):
+        return _MixedLineEnds()
+    return RefusedFile("UNREADABLE", f"not readable as CSV with delimiter {head.delimiter!r}, quote {read.quote!r}")
+
+
+def _pieces(text: Path) -> Iterator[bytes]:
+    with text.open("rb") as stream:
+        while piece := stream.read(_PIECE):
+            yield piece
+
+
+def _has_mixed_line_ends(text: Path) -> bool:
+    pairs = feeds = 0
+    for piece in _pieces(text):
+        pairs, feeds = pairs + piece.count(b"\r\n"), feeds + piece.count(b"\n")
+    return 0 < pairs < feeds
+
+
+def _unify_line_ends(text: Path) -> None:
+    mended = text.with_suffix(".mended")
+    with mended.open("wb") as out:
+        for piece in _pieces(text):
+            out.write(piece.replace(b"\r", b""))
+    text.unlink()
+    mended.rename(text)
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """How many lines a text has, what they end with, and whether the last one is ended."""
+
+    count: int
+    end: bytes
+    is_ended: bool
+
+
+def _line_count(text: Path) -> _Lines:
+    feeds = returns = 0
+    last = b""
+    for piece in _pieces(text):
+        feeds, last = feeds + piece.count(b"\n"), piece[-1:]
+        if not feeds:
+            returns += piece.count(b"\r")
+    end = b"\n" if feeds or not returns else b"\r"
+    is_ended = last in (b"\n", b"\r")
+    return _Lines((feeds or returns) + (0 if is_ended else 1), end, is_ended)
 
 
 def _number_lines(
-    con: duckdb.DuckDBPyConnection, out: Path, skipped: int, width: int, footer: str | None, delimiter: str
+    con: duckdb.DuckDBPyConnection, text: Path, lines: _Lines, profile: Profile, head: Head, quote: str, out: Path
 ) -> str:
     """How the line of a row follows from its place; kept in a column only where it is not plain counting.
 
-    Rows of several lines push the ones after them down, and so do lines that were not cut into fields.
+    Rows of several lines, blank lines and lines that were not cut push the rows after them down.
     """
-    cut = f"read_parquet({literal(out / 'cut.parquet')}, file_row_number = true)"
-    fields = [f"c{place}" for place in range(width)]
+    cut = f"read_parquet({literal(out / _CUT)})"
+    rows = _number(con, f"select count(*) from {cut}")
+    no_data = _no_data(profile.read, head)
+    is_plain = lines.count - head.lines == rows and not _number(con, "select count(*) from rejects")
+    if is_plain and not _number(con, f"select count(*) from {cut} where {no_data}"):
+        (out / _CUT).rename(out / ROWS)
+        _write_rejects(con, profile.read, head.delimiter, out)
+        return f"file_row_number + {head.lines + 1}"
+    starts, is_blank = _records(text, lines.end, quote.encode())
+    rejected = [record for (record,) in con.execute("select record from rejects").fetchall()]
+    is_row = ~is_blank
+    is_row[: head.records] = False
+    is_row[[record - 1 for record in rejected]] = False
+    if int(is_row.sum()) != rows:
+        # Quotes within fields that are not quoted themselves: lines can only be counted.
+        numbered = f"select row_number() over () + {head.lines} as _line, * from {cut}"
+    else:
+        import pyarrow
+
+        con.register("row_lines", pyarrow.table({"_line": starts[is_row]}))
+        con.register("record_lines", pyarrow.table({"_line": starts, "record": range(1, len(starts) + 1)}))
+        con.execute("update rejects set record = l._line from record_lines as l where l.record = rejects.record")
+        numbered = f"select row_lines._line, c.* from row_lines positional join {cut} as c"
+    con.execute(
+        f"copy (select * from ({numbered}) where not ({no_data}) order by _line) "
+        f"to {literal(out / ROWS)} (format parquet)"
+    )
+    (out / _CUT).unlink()
+    _write_rejects(con, profile.read, head.delimiter, out)
+    return "_line"
+
+
+def _records(text: Path, end: bytes, quote: bytes) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """The line in which each record of a text begins, and which of them are blank lines.
+
+    A line's end within quotes ends no record. Arrays have one element for each record, blank ones included.
+    """
+    import numpy as np
+
+    ends, are_inside, lengths = [], [], []
+    offset = parity = 0
+    for piece in _pieces(text):
+        data = np.frombuffer(piece, dtype=np.uint8)
+        found = np.flatnonzero(data == end[0])
+        quotes = np.flatnonzero(data == quote[0]) if quote else np.empty(0, dtype=np.int64)
+        are_inside.append((np.searchsorted(quotes, found) + parity) % 2 == 1)
+        parity = (parity + len(quotes)) % 2
+        # Before LF, a CR belongs to the line's end.
+        lengths.append(np.where(data[np.maximum(found - 1, 0)] == 13, 1, 0))
+        ends.append(found + offset)
+        offset += len(piece)
+    places, inside, returns = np.concatenate(ends), np.concatenate(are_inside), np.concatenate(lengths)
+    if not len(places) or places[-1] != offset - 1:
+        places, inside, returns = np.append(places, offset), np.append(inside, False), np.append(returns, 0)
+    last = np.flatnonzero(~inside)
+    starts = np.concatenate(([1], last[:-1] + 2))
+    before = np.concatenate(([-1], places[last[:-1]]))
+    return starts, places[last] - before - 1 - returns[last] <= 0
+
+
+def _no_data(read: Reading, head: Head) -> str:
+    """SQL: whether a row is a footer, or the header once more."""
+    again = " and ".join(
+        f"trim(coalesce(c{place}, '')) = {literal(name)}" for place, name in enumerate(head.names) if name
+    )
+    footer = f"regexp_full_match(coalesce(c0, ''), {literal(read.footer)})" if read.footer else "false"
+    return f"({footer}) or ({again or 'false'})"
+
+
+def _write_rejects(con: duckdb.DuckDBPyConnection, read: Reading, delimiter: str, out: Path) -> None:
     # A total below the rows seldom has as many fields as they.
     is_data = (
-        f"not regexp_full_match(split_part(raw_row, {literal(delimiter)}, 1), {literal(footer)})" if footer else "true"
+        f"not regexp_full_match(split_part(raw_row, {literal(delimiter)}, 1), {literal(read.footer)})"
+        if read.footer
+        else "true"
     )
     con.execute(
         f"copy (select cast(record as bigint) as _line, error, raw_row from rejects where {is_data} order by record) "
         f"to {literal(out / REJECTS)} (format parquet)"
     )
-    broken = " or ".join(f"contains({field}, chr(10))" for field in fields)
-    irregular = con.execute(
-        f"select (select count(*) from rejects) > 0 or coalesce((select bool_or({broken}) from {cut}), false)"
-    ).fetchone()
-    if not footer and irregular and not irregular[0]:
-        (out / "cut.parquet").rename(out / ROWS)
-        return f"file_row_number + {skipped + 1}"
-    inner = " + ".join(f"coalesce(length({f}) - length(replace({f}, chr(10), '')), 0)" for f in fields)
-    is_footer = f"regexp_full_match(coalesce(c0, ''), {literal(footer)})" if footer else "false"
-    con.execute(
-        f"""
-        copy (
-            with placed as (
-                select file_row_number + 1 as place, {", ".join(fields)},
-                    coalesce(sum({inner}) over (
-                        order by file_row_number rows between unbounded preceding and 1 preceding
-                    ), 0) as line_feeds
-                from {cut}
-            ),
-            rejected as (
-                select record - {skipped} - n as place, n
-                from (select record, row_number() over (order by record) as n from rejects)
-            )
-            select cast(p.place + {skipped} + p.line_feeds + coalesce(r.n, 0) as bigint) as _line, {", ".join(fields)}
-            from placed as p
-            asof left join rejected as r on r.place < p.place
-            where not {is_footer}
-            order by p.place
-        ) to {literal(out / ROWS)} (format parquet)
-        """
+
+
+# Other formats
+
+
+def _read_json_lines(
+    con: duckdb.DuckDBPyConnection, file: LandedFile, profile: Profile, head: Head, work: Path, out: Path
+) -> str:
+    """An object a line: its keys are the columns, lists of values are joined by |."""
+    with _as_utf8(file, profile.read, head.encoding, work) as text:
+        lines = _line_count(text)
+        con.execute(
+            f"""
+            create temp table objects as
+            select row_number() over () as place, line, json_valid(line) and json_type(line) = 'OBJECT' as is_object
+            from read_csv({literal(text)}, auto_detect = false, header = false, columns = {{'line': 'VARCHAR'}},
+                delim = chr(31), quote = '', escape = '', max_line_size = {_MAX_LINE_BYTES})
+            where trim(line) <> ''
+            """
+        )
+        starts, is_blank = _records(text, lines.end, b"")
+    known = set(head.names)
+    found = con.execute("select distinct unnest(json_keys(line)) from objects where is_object").fetchall()
+    head.names.extend(sorted(key for (key,) in found if key not in known))
+    if not lines.is_ended and _number(
+        con, "select count(*) from (from objects order by place desc limit 1) where not is_object"
+    ):
+        raise RefusedFile("TRUNCATED", "the last line is cut short; deliver the whole file again")
+    import pyarrow
+
+    con.register("row_lines", pyarrow.table({"_line": starts[~is_blank]}))
+    con.execute("create temp table placed as select * from row_lines positional join objects")
+    fields = ", ".join(
+        f"case json_type(line, {path}) when 'ARRAY' then array_to_string(cast(line -> {path} as varchar[]), '|') "
+        f"else line ->> {path} end as c{place}"
+        for place, path in enumerate(literal('$."' + name.replace('"', '\\"') + '"') for name in head.names)
     )
-    (out / "cut.parquet").unlink()
+    kept = ", ".join(_kept(head.names, profile))
+    con.execute(
+        f"copy (select _line, {kept} from (select _line, {fields} from placed where is_object) order by _line) "
+        f"to {literal(out / ROWS)} (format parquet)"
+    )
+    con.execute("insert into rejects select _line, 'not_an_object', line from placed where not is_object")
+    _write_rejects(con, profile.read, "", out)
     return "_line"
 
 
-def _refusal(error: duckdb.Error, read: Reading) -> RefusedFile:
-    """DuckDB quotes whole rows in its errors; only the kind of the error goes on."""
-    text = str(error)
-    if "not utf-8 encoded" in text or "encoding" in text.lower() or "unicode" in text.lower():
-        return RefusedFile("ENCODING", f"a line is not {read.encoding}; declare the file's encoding under `read`")
-    if "Maximum line size" in text:
-        return RefusedFile("TOO_LARGE", f"a line is longer than {_MAX_LINE_BYTES} bytes")
-    return RefusedFile("UNREADABLE", f"not readable as CSV with delimiter {read.delimiter!r}, quote {read.quote!r}")
-
-
-def read_sheet(path: Path, read: Reading, header_only: bool = False) -> pandas.DataFrame:
-    """One sheet of a workbook, every cell as text.
-
-    Raises:
-        RefusedFile: the workbook cannot be read, or lacks the sheet.
-    """
+def _read_sheet(
+    con: duckdb.DuckDBPyConnection, file: LandedFile, profile: Profile, head: Head, _work: Path, out: Path
+) -> str:
     import pandas
 
-    try:
-        return pandas.read_excel(
-            path,
-            sheet_name=read.sheet or 0,
-            engine="calamine",
-            header=read.skip_rows + read.names_row - 1,
-            skiprows=None,
-            nrows=1 if header_only else None,
-            dtype=str,
-            keep_default_na=False,
-        )
-    except ValueError:
-        raise RefusedFile("SHEET", f"the workbook has no sheet {read.sheet!r}") from None
-    except Exception as error:  # the reader's own errors share no base class
-        raise RefusedFile("UNREADABLE", f"not a readable workbook ({type(error).__name__})") from None
+    with plain_file(file.path, profile.read) as plain:
+        rows = sheet_rows(plain, profile.read)
+    names = [f"c{place}" for place in range(len(head.names))]
+    frame = pandas.DataFrame(rows[head.records :], columns=names, dtype=str)
+    frame.insert(0, "_line", range(head.records + 1, head.records + 1 + len(frame)))
+    con.register("delivered", frame)
+    trimmed = ", ".join(f"nullif({name}, '') as {name}" for name in names)
+    blank = " and ".join(f"{name} is null" for name in names)
+    con.execute(
+        f"copy (select _line, {', '.join(_kept(head.names, profile))} from (select _line, {trimmed} from delivered) "
+        f"where not ({blank}) and not ({_no_data(profile.read, head)}) order by _line) "
+        f"to {literal(out / ROWS)} (format parquet)"
+    )
+    _write_rejects(con, profile.read, "", out)
+    return "_line"
 
 
-def _read_table(
-    con: duckdb.DuckDBPyConnection, file: LandedFile, profile: Profile, header: list[str], work: Path, out: Path
+def _read_parquet(
+    con: duckdb.DuckDBPyConnection, file: LandedFile, profile: Profile, head: Head, work: Path, out: Path
 ) -> str:
-    read = profile.read
-    first_line = read.skip_rows + read.header_rows + 1
     work.mkdir(parents=True, exist_ok=True)
     link = work / f"{file.sha256}.parquet"
     link.unlink(missing_ok=True)
-    try:
-        if read.format == "excel":
-            frame = read_sheet(file.path, read).iloc[read.header_rows - read.names_row :]
-            names = [f"c{place}" for place in range(len(header))]
-            con.register("delivered", frame.set_axis(names, axis=1))
-            source = "delivered"
-        else:
-            link.symlink_to(file.path)
-            names = [identifier(name) for name in header]
-            source = f"read_parquet({literal(link)}, hive_partitioning = false)"
-            first_line = 1
-        columns = ", ".join(f"nullif(cast({name} as varchar), '') as c{place}" for place, name in enumerate(names))
-        con.execute(f"copy (select {columns} from {source}) to {literal(out / ROWS)} (format parquet)")
-    finally:
-        link.unlink(missing_ok=True)
-    con.execute(
-        "copy (select 0::bigint as _line, '' as error, '' as raw_row where false) "
-        f"to {literal(out / REJECTS)} (format parquet)"
-    )
-    return f"file_row_number + {first_line}"
+    with plain_file(file.path, profile.read) as plain:
+        link.symlink_to(plain.resolve())
+        try:
+            columns = ", ".join(
+                f"nullif(cast({identifier(name)} as varchar), '') as c{place}" for place, name in enumerate(head.names)
+            )
+            kept = ", ".join(_kept(head.names, profile))
+            con.execute(
+                f"copy (select {kept} from (select {columns} from "
+                f"read_parquet({literal(link)}, hive_partitioning = false))) to {literal(out / ROWS)} (format parquet)"
+            )
+        except duckdb.Error as error:
+            raise RefusedFile("UNREADABLE", f"not a readable Parquet file ({type(error).__name__})") from None
+        finally:
+            link.unlink(missing_ok=True)
+    _write_rejects(con, profile.read, "", out)
+    return "file_row_number + 1"

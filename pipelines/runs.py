@@ -15,9 +15,10 @@ from typing import Any
 
 from expectations.runner import CheckResult
 from pipelines.errors import RefusedFile
-from pipelines.landing import LandedFile, Recognised
+from pipelines.landing import LandedFile
 from pipelines.loads import Load
 from pipelines.profiles import Profile
+from pipelines.recognising import Recognised
 from pipelines.settings import Settings
 
 _KEPT_RUNS = 50

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 
 from expectations.runner import CheckResult
-from pipelines import building, landing, loads, validating
+from pipelines import building, landing, loads, recognising, validating
 from pipelines.defs import checks
 from pipelines.entities import ENTITIES, LOOKUP, Column, Entity
 from pipelines.errors import RefusedFile
@@ -45,7 +45,7 @@ def landing_files(context: dg.AssetExecutionContext) -> Iterator[Result]:
     found, unreadable = [], []
     for path in whole:
         try:
-            found.append(landing.recognise(landing.take_in(path, run.settings.landing), profiles))
+            found.append(recognising.recognise(landing.take_in(path, run.settings.landing), profiles))
         except RefusedFile as refusal:
             name = path.relative_to(run.settings.landing).as_posix()
             unreadable.append(loads.refused(landing.LandedFile(path, name, "", 0), None, refusal))

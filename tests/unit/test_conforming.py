@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from pipelines import loads
 from pipelines.errors import RefusedFile
-from pipelines.landing import Recognised, take_in
+from pipelines.landing import take_in
 from pipelines.profiles import Profile
+from pipelines.recognising import Recognised
 from pipelines.settings import load_settings
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import UserError
-from pipelines.landing import recognise, take_in
+from pipelines.landing import take_in
 from pipelines.profiles import Profile, load_profiles, normalised, read_profile
+from pipelines.recognising import recognise
 from pipelines.settings import SHIPPED_PROFILES
 
 VALID = """

@@ -13,9 +13,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from pipelines.errors import RefusedFile
-from pipelines.landing import recognise, settle, take_in
+from pipelines.landing import settle, take_in
 from pipelines.profiles import Profile, load_profiles
 from pipelines.reading import read_file
+from pipelines.recognising import recognise
 
 ALIGNMENTS = {"goal_id": {"from": ["goal_id"]}, "parent_goal_id": {"from": ["parent_goal_id"]}}
 

@@ -1,0 +1,301 @@
+"""The head of a file: its packing, its kind, its titles and the names of its columns.
+
+Only the first bytes are looked at. What the rows hold is `reading`'s.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import re
+import shutil
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from pipelines.errors import RefusedFile
+from pipelines.profiles import Profile, Reading
+
+_HEAD_BYTES = 1 << 20
+_MAGIC = {"excel": (b"PK\x03\x04", b"\xd0\xcf\x11\xe0"), "parquet": (b"PAR1",)}
+_PACKED = {".gz", ".zip"}
+_SHEET = re.compile(r"\.(xlsx|xlsm|xls)(\.gz|\.zip)?$")
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+# More than this in an archive of a file's size is no export but an attack.
+_MOST_UNPACKED = 200
+# The second row of a survey's header says this where a question has one answer only.
+_ONE_ANSWER = {"", "response", "open-ended response"}
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*')
+
+
+@dataclass(frozen=True)
+class Head:
+    """The names of a file's columns, where its rows begin, and how they are written.
+
+    `records` and `lines` count what stands above the first row (a quoted header may have several lines);
+    `above` is the text of the titles. Format, encoding and delimiter are those in force.
+    """
+
+    names: list[str]
+    records: int
+    lines: int
+    above: str = ""
+    format: str = "csv"
+    encoding: str = "utf-8"
+    delimiter: str = ","
+
+
+def is_packed(path: Path) -> bool:
+    """Whether a file has to be unpacked before it can be read."""
+    return path.suffix.lower() in _PACKED
+
+
+@contextmanager
+def open_content(path: Path, member: str | None = None) -> Iterator[BinaryIO]:
+    """The content of a file, unpacked where it is packed (.gz, .zip).
+
+    Raises:
+        RefusedFile: an archive that cannot be read, or in which it is not clear which file is meant.
+    """
+    suffix = path.suffix.lower()
+    try:
+        if suffix == ".gz":
+            with gzip.open(path, "rb") as stream:
+                yield cast("BinaryIO", stream)
+        elif suffix == ".zip":
+            with zipfile.ZipFile(path) as archive, archive.open(_member(archive, member)) as entry:
+                yield cast("BinaryIO", entry)
+        else:
+            with path.open("rb") as plain:
+                yield plain
+    except (zipfile.BadZipFile, gzip.BadGzipFile, EOFError, RuntimeError) as error:
+        raise RefusedFile("ARCHIVE", f"not a readable {suffix} archive ({type(error).__name__})") from None
+
+
+def _member(archive: zipfile.ZipFile, wanted: str | None) -> zipfile.ZipInfo:
+    entries = [e for e in archive.infolist() if not e.is_dir() and not e.filename.startswith("__MACOSX")]
+    if any(".." in Path(e.filename).parts or Path(e.filename).is_absolute() for e in entries):
+        raise RefusedFile("ARCHIVE", "the archive holds a path that leads out of it")
+    found = [entry for entry in entries if wanted in (None, entry.filename)]
+    if len(found) != 1:
+        raise RefusedFile(
+            "ARCHIVE", f"found {len(entries)} files, expected one; name it as `read: member:` in the profile"
+        )
+    if found[0].file_size > _MOST_UNPACKED * max(found[0].compress_size, 1 << 16):
+        raise RefusedFile("TOO_LARGE", f"the archive unpacks to more than {_MOST_UNPACKED} times its size")
+    return found[0]
+
+
+def unpack(path: Path, member: str | None, target: Path) -> None:
+    """Writes the content of a file to another, unpacked.
+
+    Raises:
+        RefusedFile: the archive is damaged, or unpacks to more than an export would.
+    """
+    most = _MOST_UNPACKED * max(path.stat().st_size, 1 << 16)
+    with open_content(path, member) as source, target.open("wb") as out:
+        while piece := source.read(1 << 20):
+            out.write(piece)
+            if out.tell() > most:
+                raise RefusedFile("TOO_LARGE", f"the archive unpacks to more than {_MOST_UNPACKED} times its size")
+
+
+def head_of(path: Path, profile: Profile) -> Head:
+    """The head of a file, read the way a profile says.
+
+    Raises:
+        RefusedFile: the file is empty, of another format, not in the declared encoding, or has no such header.
+    """
+    read = profile.read
+    start = _start_of(path, path.stat().st_mtime_ns, read.member)
+    if not start.strip():
+        raise RefusedFile("EMPTY_FILE", "the file is empty; expected a header and rows")
+    kind = read.format
+    if kind == "table":
+        kind = "excel" if _SHEET.search(path.name.lower()) else "csv"
+    if kind in _MAGIC:
+        if not start.startswith(_MAGIC[kind]):
+            raise RefusedFile("MAGIC", f"the content is no {kind} file, whatever its name says")
+        return _head_of_table(path, profile, kind)
+    if any(start.startswith(magic) for magics in _MAGIC.values() for magic in magics):
+        raise RefusedFile("MAGIC", "a workbook or Parquet file with the name of a text file")
+    if start.lstrip()[:15].lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise RefusedFile("MAGIC", "a web page instead of an export (a login page that was saved?)")
+    encoding = read.encoding
+    if encoding == "unicode":
+        encoding = "utf-16" if start[:2] in _UTF16_MARKS else "utf-8"
+    text = _decoded(start, encoding, whole=len(start) < _HEAD_BYTES).removeprefix("\ufeff")
+    if kind == "jsonl":
+        return Head(_json_keys(text), 0, 0, format=kind, encoding=encoding)
+    separator = _SEPARATOR_LINE.fullmatch(text.split("\n", 1)[0])
+    declared = ",;\t|" if read.delimiter == "any" else read.delimiter
+    # The file says itself what separates its fields.
+    delimiters = separator.group(1) if separator else declared
+    heads = [_csv_head(text, delimiter, 1 if separator else 0, profile) for delimiter in delimiters]
+    head = min(heads, key=lambda one: (len(profile.missing_headers(one.names)), -len(one.names)))
+    return replace(head, format=kind, encoding=encoding)
+
+
+def _csv_head(text: str, delimiter: str, skipped: int, profile: Profile) -> Head:
+    read = profile.read
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quotechar=read.quote or None)
+    first = read.skip_rows + skipped
+    rows, lines = [], []
+    try:
+        for row in reader:
+            rows.append(row)
+            lines.append(reader.line_num)
+            if len(rows) >= first + read.preamble + read.header_rows:
+                break
+    except csv.Error:
+        raise RefusedFile("TOO_LARGE", "a field of the header is longer than any header is") from None
+    head = _found_in(rows, first, profile)
+    return replace(head, lines=lines[head.records - 1], delimiter=delimiter)
+
+
+@lru_cache(maxsize=8)
+def _start_of(path: Path, _changed: int, member: str | None) -> bytes:
+    """Looked at once for each of the profiles that a file may belong to."""
+    with open_content(path, member) as stream:
+        try:
+            return stream.read(_HEAD_BYTES)
+        except (EOFError, OSError, zipfile.BadZipFile) as error:
+            raise RefusedFile("ARCHIVE", f"the archive is damaged ({type(error).__name__})") from None
+
+
+def _found_in(rows: list[list[str]], first: int, profile: Profile) -> Head:
+    """The header among the first rows: the first place at which all needed columns stand."""
+    read = profile.read
+    heads = [
+        Head(names_in(rows[at : at + read.header_rows], read), at + read.header_rows, 0, _text_of(rows[:at]))
+        for at in range(first, min(first + read.preamble, len(rows) - read.header_rows) + 1)
+    ]
+    if not heads:
+        raise RefusedFile("EMPTY_FILE", f"found {len(rows)} lines, expected a header of {read.header_rows}")
+    return min(heads, key=lambda head: len(profile.missing_headers(head.names)))
+
+
+def _text_of(rows: list[list[str]]) -> str:
+    return "\n".join(" ".join(cell for cell in row if cell.strip()) for row in rows)
+
+
+def names_in(header: list[list[str]], read: Reading) -> list[str]:
+    """The names of the columns, from the rows of a header."""
+    names = [" ".join(name.split()) for name in header[read.names_row - 1]]
+    if names:
+        names[0] = names[0].removeprefix("\ufeff")
+    if read.header_noise:
+        names = [" ".join(re.sub(read.header_noise, "", name).split()) for name in names]
+    if read.names_pattern:
+        found = [re.search(read.names_pattern, name) for name in names]
+        names = ["_".join(g for g in m.groups() if g) if m else "" for m in found]
+    if read.fill_header:
+        names = [next((n for n in reversed(names[: place + 1]) if n), "") for place in range(len(names))]
+    if read.answers_row:
+        answers = [answer.strip() for answer in header[read.answers_row - 1]]
+        answers += [""] * (len(names) - len(answers))
+        names = [n if a.lower() in _ONE_ANSWER else f"{n} | {a}" for n, a in zip(names, answers, strict=False)]
+    return names
+
+
+def codec_of(encoding: str) -> str:
+    """Python's name for an encoding of a profile; a byte-order mark is no text."""
+    return {"utf-8": "utf-8-sig", "windows-1252": "cp1252"}.get(encoding, encoding)
+
+
+def _decoded(start: bytes, encoding: str, whole: bool) -> str:
+    if start[:2] in _UTF16_MARKS and encoding != "utf-16":
+        raise RefusedFile("ENCODING", f"the file is UTF-16, the profile says {encoding}; declare it under `read`")
+    codec = codec_of(encoding)
+    try:
+        return start.decode(codec)
+    except UnicodeDecodeError as error:
+        # The cut at the end of the first bytes may lie within a character.
+        if not whole and error.start > len(start) - 4:
+            return start[: error.start].decode(codec)
+        line = start[: error.start].count(b"\n") + 1
+        raise RefusedFile(
+            "ENCODING", f"line {line} is not {encoding}; declare the file's encoding under `read`"
+        ) from None
+
+
+def _json_keys(text: str) -> list[str]:
+    """Keys in the order in which the first lines name them."""
+    keys: dict[str, None] = {}
+    for line in text.splitlines()[:1000]:
+        try:
+            row = json.loads(line) if line.strip() else {}
+        except ValueError:
+            continue
+        if isinstance(row, dict):
+            keys.update(dict.fromkeys(row))
+    if not keys:
+        raise RefusedFile("MAGIC", "not JSON lines: expected an object on each line")
+    return list(keys)
+
+
+def _head_of_table(path: Path, profile: Profile, kind: str) -> Head:
+    with plain_file(path, profile.read) as plain:
+        if kind == "parquet":
+            return _parquet_head(plain)
+        read = profile.read
+        rows = sheet_rows(plain, read, read.skip_rows + read.preamble + read.header_rows)
+        head = _found_in(rows, read.skip_rows, profile)
+        return replace(head, lines=head.records, format=kind)
+
+
+@contextmanager
+def plain_file(path: Path, read: Reading) -> Iterator[Path]:
+    """A file as it is, or unpacked for as long as it is needed."""
+    if not is_packed(path):
+        yield path
+        return
+    import tempfile
+
+    folder = Path(tempfile.mkdtemp(prefix="perfwh-"))
+    try:
+        unpack(path, read.member, folder / "content")
+        yield folder / "content"
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def sheet_rows(path: Path, read: Reading, most: int | None = None) -> list[list[str]]:
+    """The first rows of a workbook's sheet, every cell as text.
+
+    Raises:
+        RefusedFile: the workbook cannot be read, or lacks the sheet.
+    """
+    import pandas
+
+    try:
+        frame = pandas.read_excel(
+            path,
+            sheet_name=read.sheet or 0,
+            engine="calamine",
+            header=None,
+            nrows=most,
+            dtype=str,
+            keep_default_na=False,
+        )
+    except ValueError:
+        raise RefusedFile("SHEET", f"the workbook has no sheet {read.sheet!r}") from None
+    except Exception as error:  # the reader's own errors share no base class
+        raise RefusedFile("UNREADABLE", f"not a readable workbook ({type(error).__name__})") from None
+    return cast("list[list[str]]", frame.to_numpy().tolist())
+
+
+def _parquet_head(path: Path) -> Head:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        return Head(list(pyarrow.parquet.read_schema(path).names), 0, 0, format="parquet")
+    except pyarrow.ArrowException:
+        raise RefusedFile("MAGIC", "not a readable Parquet file") from None
