@@ -1,4 +1,4 @@
-"""The command line: `perfwh run`, `status`, `sample`, `config`. Says what happened and what to do next.
+"""The command line: `perfwh run`, `status`, `profile`, `sample`, `config`. Says what happened and what to do next.
 
 Heavy packages are imported by the commands that need them, so that `--help` is quick.
 """
@@ -75,17 +75,53 @@ def run(landing: Path | None, warehouse: Path | None, profiles: Path | None, obs
 
 @main.command()
 @_options
+@click.option("--quarantine", is_flag=True, help="Why rows were kept back, cause by cause, with masked examples.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
-def status(landing: Path | None, warehouse: Path | None, as_json: bool) -> None:
+def status(landing: Path | None, warehouse: Path | None, quarantine: bool, as_json: bool) -> None:
     """Loads, quarantine, checks and versions; of the last run too if it published nothing."""
     from pipelines import reporting
 
     settings = _in_force(landing, warehouse)
-    found = reporting.status(settings)
+    found = reporting.quarantined(settings) if quarantine else reporting.status(settings)
     if as_json:
         click.echo(json.dumps(found, indent=2, default=str))
+    elif isinstance(found, list):
+        reporting.print_quarantine(found)
     else:
         reporting.print_status(found)
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--entity", help="What the file is about (employees, reviews, goals, ...); guessed from its headers.")
+@click.option("--profiles", type=click.Path(path_type=Path), help="Folder of your own source profiles.")
+@click.option("--out", type=click.Path(path_type=Path), help="File to write the profile to; else it is printed.")
+def profile(file: Path, entity: str | None, profiles: Path | None, out: Path | None) -> None:
+    """Draft a source profile for an export that none fits.
+
+    The draft is valid as written; its comments say what is doubtful. Put it into the folder that PERFWH_PROFILES
+    names, mend what the comments ask, and run.
+    """
+    from pipelines import drafting
+    from pipelines.entities import ENTITIES
+    from pipelines.profiles import load_profiles
+
+    if entity and entity not in ENTITIES:
+        raise UserError(f"unknown entity {entity!r}; known: {', '.join(ENTITIES)}")
+    settings = _in_force(None, None, profiles=profiles)
+    found = drafting.draft(file, load_profiles(settings.profiles), settings, entity)
+    if not out:
+        click.echo(found.as_yaml(), nl=False)
+        return
+    if out.is_dir():
+        out = out / f"{found.name}.yml"
+    if out.exists():
+        raise UserError(f"{out}: is there already; name another file with --out")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(found.as_yaml())
+    doubts = sum(map(len, found.doubts.values()))
+    click.echo(f"{out}: {found.entity}, {len(found.columns)} columns, {doubts} remarks to look at. {found.tried}.")
+    click.echo(f"Next: read the comments, then PERFWH_PROFILES={out.parent} perfwh run")
 
 
 @main.command()

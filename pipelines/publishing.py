@@ -22,6 +22,7 @@ from expectations.runner import CheckResult
 from pipelines.database import connect, identifier, literal
 from pipelines.loads import Load, sync
 from pipelines.marts import MARTS, RESTRICTED_TABLES
+from pipelines.quarantine import COLUMNS, rows_sql
 from pipelines.runs import Run
 from pipelines.settings import PROJECT_ROOT, Settings
 
@@ -78,7 +79,7 @@ def publish(
     draft.mkdir(mode=0o755)
     try:
         counts = _write_performance(run, draft, loads, checks, descriptions)
-        counts |= _write_people(run, draft, descriptions)
+        counts |= _write_people(run, draft, loads, descriptions)
         manifest = {
             "version": version,
             "run_id": run.run_id,
@@ -141,7 +142,9 @@ def _write_performance(
     return counts
 
 
-def _write_people(run: Run, draft: Path, descriptions: dict[str, dict[str, str]]) -> dict[str, int]:
+def _write_people(
+    run: Run, draft: Path, loads: Sequence[Load], descriptions: dict[str, dict[str, str]]
+) -> dict[str, int]:
     with connect(run.settings) as con:
         _open(con, run.database, draft / PEOPLE)
         (draft / PEOPLE).chmod(0o600)
@@ -150,6 +153,10 @@ def _write_people(run: Run, draft: Path, descriptions: dict[str, dict[str, str]]
             f"restricted.{table}": _copy(con, "restricted", table, "restricted", descriptions)
             for table in RESTRICTED_TABLES
         }
+        con.execute(f"create table published.restricted.quarantine as {rows_sql(loads, run.settings)} order by all")
+        for column, text in COLUMNS.items():
+            con.execute(f"comment on column published.restricted.quarantine.{column} is {literal(text)}")
+        counts["restricted.quarantine"] = _count(con, "published.restricted.quarantine")
         con.execute("checkpoint published; detach published")
     return counts
 

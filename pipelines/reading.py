@@ -152,7 +152,7 @@ def _as_utf8(file: LandedFile, read: Reading, encoding: str, work: Path) -> Iter
         elif is_packed(file.path):
             unpack(file.path, read.member, text)
         else:
-            text.symlink_to(file.path)
+            text.symlink_to(file.path.absolute())
         yield text
     finally:
         text.unlink(missing_ok=True)
@@ -421,7 +421,7 @@ def _read_parquet(
     link = work / f"{file.sha256}.parquet"
     link.unlink(missing_ok=True)
     with plain_file(file.path, profile.read) as plain:
-        link.symlink_to(plain.resolve())
+        link.symlink_to(plain.absolute())
         try:
             columns = ", ".join(
                 f"nullif(cast({identifier(name)} as varchar), '') as c{place}" for place, name in enumerate(head.names)

@@ -12,6 +12,7 @@ from rich.table import Table
 from pipelines.errors import EXIT_BLOCKED, EXIT_PUBLISHED
 from pipelines.loads import superseded
 from pipelines.publishing import published_manifest
+from pipelines.quarantine import causes
 from pipelines.runs import Run, last_run
 from pipelines.settings import Settings
 
@@ -113,6 +114,30 @@ def status(settings: Settings) -> dict[str, Any]:
             "checks": [asdict(check) for check in last.checks()],
         },
     }
+
+
+def quarantined(settings: Settings) -> list[dict[str, Any]]:
+    """Why rows of the last run are in quarantine: a list that JSON can hold."""
+    last = last_run(settings)
+    return causes(last.loads(), settings) if last else []
+
+
+def print_quarantine(found: list[dict[str, Any]]) -> None:
+    """`status --quarantine` for people: each cause with its place, what was found and what was expected."""
+    console = _console()
+    if not found:
+        console.print("Nothing is in quarantine.")
+        return
+    for cause in found:
+        column = f" · {cause['column_name']}" if cause["column_name"] else ""
+        console.print(f"{cause['file_name']}: {cause['rule']}{column}: {cause['rows']:,} rows", markup=False)
+        console.print(f"    first in line {cause['first_line']:,}; expected: {cause['expected']}", markup=False)
+        if cause["examples"]:
+            console.print(f"    found: {', '.join(map(repr, cause['examples']))}", markup=False)
+    console.print(
+        "\nThe rows themselves are in people.duckdb, restricted.quarantine. Deliver a mended file under the same name, "
+        "and run again."
+    )
 
 
 def print_status(found: dict[str, Any]) -> None:
