@@ -33,6 +33,13 @@ _OWN: dict[str, tuple[Rule, ...]] = {
             where="effective_on is null",
             reason="Two different rows for one person on one day: nobody can tell which is true.",
         ),
+        Unique(
+            name="one_main_job",
+            of=("employee_id", "as_of"),
+            where="effective_on is null and coalesce(is_primary, true) and coalesce(last_day >= as_of, true)",
+            severity="warning",
+            reason="Two main jobs at once: attributes are those of the later line; say is_primary in the profile.",
+        ),
         InSet(
             name="exit_type_known",
             of="exit_type",
@@ -46,6 +53,33 @@ _OWN: dict[str, tuple[Rule, ...]] = {
             earlier="birth_date",
             severity="warning",
             reason="A birth date after the hire date is a typing error.",
+        ),
+        Satisfies(
+            name="leavers_have_a_last_day",
+            condition=(
+                "last_day is not null or lower(status) not in "
+                "('terminated', 'left', 'leaver', 'resigned', 'dismissed', 'separated')"
+            ),
+            of="last_day",
+            severity="warning",
+            reason="A status that says gone, without a last day: the person counts as employed.",
+        ),
+        Satisfies(
+            name="active_people_have_not_left",
+            condition="last_day is null or as_of is null or last_day >= as_of or lower(status) <> 'active'",
+            of="last_day",
+            severity="warning",
+            reason="A status that says active, with a last day that is over: the last day counts.",
+        ),
+        Satisfies(
+            name="text_is_decoded",
+            condition=(
+                "not regexp_matches(concat_ws(' ', full_name, department, division, location), "
+                "'(Ã[\u0080-\u00bf]|â€|Â[\u00a0-\u00bf])')"
+            ),
+            of="full_name",
+            severity="warning",
+            reason="Ã© instead of é: the source has taken UTF-8 for another encoding before it exported.",
         ),
         Satisfies(
             name="not_own_manager",
@@ -78,6 +112,13 @@ _OWN: dict[str, tuple[Rule, ...]] = {
         ),
     ),
     "reviews": (
+        Satisfies(
+            name="self_review_is_called_self",
+            condition="rater_id <> reviewee_id or relationship = 'self'",
+            of="relationship",
+            severity="warning",
+            reason="Who rates themselves gives a self review, whatever the export calls it.",
+        ),
         InSet(
             name="relationship_known",
             of="relationship",
@@ -106,6 +147,13 @@ _OWN: dict[str, tuple[Rule, ...]] = {
             condition=f"regexp_full_match(period, '{_PERIOD}')",
             of="period",
             reason="Periods are written 2024, 2024-H1, 2024-Q1 or 2024-03.",
+        ),
+        Satisfies(
+            name="goal_ends_within_its_period",
+            condition="due_on is null or strftime(due_on, '%Y') = substr(period, 1, 4)",
+            of="due_on",
+            severity="warning",
+            reason="A goal that is due in another year than its period belongs to another one.",
         ),
         Between(name="weight_not_negative", of="weight", low=0, reason="A goal does not weigh less than nothing."),
         InSet(
@@ -170,6 +218,30 @@ def set_rules(entity: str, headcount_fall_limit: float) -> tuple[Rule, ...]:
     if entity != "employees":
         return ()
     return (
+        NoRows(
+            name="snapshots_have_come",
+            reason="A snapshot of a day that is more than a month ahead is a typing error in a date or a file's name.",
+            query="""
+                select distinct as_of from {batch}
+                where _violations is null and as_of > current_date + 31
+            """,
+        ),
+        NoRows(
+            name="snapshots_have_no_gap",
+            severity="warning",
+            reason="A month without a snapshot between two with one: changes in it are dated later than they were.",
+            query="""
+                select as_of from (
+                    select as_of, lag(as_of) over (order by as_of) as as_of_before
+                    from (
+                        select distinct as_of from {batch}
+                        where effective_on is null and _violations is null and as_of is not null
+                    ) as snapshots
+                ) as followed
+                where (extract(year from as_of) - extract(year from as_of_before)) * 12
+                    + extract(month from as_of) - extract(month from as_of_before) > 1
+            """,
+        ),
         NoRows(
             name="headcount_does_not_collapse",
             reason=f"A snapshot smaller than the last by more than {headcount_fall_limit:.0%} is most likely cut off.",

@@ -28,6 +28,8 @@ QUARANTINE = "quarantine.parquet"
 LEFT_OUT = "left_out_by_profile"
 # Columns beside the entity's own: where a row stands, and what was found wrong with it.
 MARKS = ("_line", "_unparsed", "_ambiguous", "_violations")
+# Characters that belong into no text.
+_CONTROLS = "'[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f]'"
 _AS_IT_STANDS = ColumnSource(constant="")
 
 # Puts stints together from periods: a new one begins after a gap, or after a row that ends its stint.
@@ -252,7 +254,7 @@ def _judged(
         for column, kind in columns.items()
         if not (profile.intervals and column in ("hire_date", "last_day", "effective_on"))
     )
-    flags = _flags(profile, specs, dates)
+    flags = _flags(profile, specs, dates, raw.has_controls)
     between = ", _from, _until, _ends, _unread_interval" if profile.intervals else ""
     steps.append(f"typed as (select _line, {typed}, {flags}{between} from {located})")
     last = "typed"
@@ -349,12 +351,14 @@ def _agree(ways: list[str]) -> str:
     return f"len(list_distinct(list_filter([{', '.join(ways)}], lambda day: day is not null))) <= 1"
 
 
-def _flags(profile: Profile, specs: dict[str, ColumnSource], dates: dict[str, Dates]) -> str:
+def _flags(profile: Profile, specs: dict[str, ColumnSource], dates: dict[str, Dates], has_controls: bool) -> str:
     """`_unparsed` and `_ambiguous`: the names of the columns concerned, or null."""
     unparsed, ambiguous = [], []
     for column, spec in specs.items():
         text = identifier("t_" + column)
         if not spec.written_as and profile.type_of(column) in ("id", "text"):
+            if has_controls:
+                unparsed.append(f"case when regexp_matches({text}, {_CONTROLS}) then {literal(column)} end")
             continue
         lost = f"({text} is not null and {_value(column, profile, spec, dates.get(column))} is null)"
         if spec.evidence:

@@ -6,7 +6,6 @@ not be later; else the file is refused, with the number of rows in doubt.
 
 from __future__ import annotations
 
-from itertools import product
 from typing import Any
 
 import duckdb
@@ -19,8 +18,6 @@ from pipelines.profiles import ColumnSource, Profile
 
 # What spreadsheets make of long numbers; an id that merely looks like 1E5 is none of these.
 _ROUNDED = r"[0-9](\.[0-9]+)?E\+[0-9]{2}"
-# Beyond this many columns in doubt, evidence is not looked for.
-_MOST_IN_DOUBT = 4
 
 
 def dates_of(con: duckdb.DuckDBPyConnection, source: str, texts: dict[str, str], profile: Profile) -> dict[str, Dates]:
@@ -98,7 +95,7 @@ def _by_evidence(
     orders: dict[str, DateOrder],
     in_doubt: dict[str, int],
 ) -> dict[str, DateOrder]:
-    """The one choice of orders under which no date stands before another that it must not precede."""
+    """The one order of the columns in doubt under which no date stands before another that it must not precede."""
     if not in_doubt:
         return {}
     pairs = [
@@ -106,19 +103,18 @@ def _by_evidence(
         for rule in SUITES.get(profile.entity, ())
         if isinstance(rule, NotBefore) and {rule.later, rule.earlier} <= set(orders)
     ]
-    fitting = []
-    if pairs and len(in_doubt) <= _MOST_IN_DOUBT:
-        either: tuple[DateOrder, ...] = ("dmy", "mdy")
-        for choice in product(either, repeat=len(in_doubt)):
-            tried: dict[str, DateOrder] = {**orders, **dict(zip(in_doubt, choice, strict=True))}
-            days = {
-                name: parsed(texts[name], "date", profile.columns[name], Dates.of(profile.read, tried[name]))
-                for pair in pairs
-                for name in pair
-            }
-            broken = " or ".join(f"{days[later]} < {days[earlier]}" for later, earlier in pairs)
-            if not _one(con, [f"coalesce(bool_or({broken}), false)"], source)[0]:
-                fitting.append(dict(zip(in_doubt, choice, strict=True)))
+    fitting: list[DateOrder] = []
+    either: tuple[DateOrder, ...] = ("dmy", "mdy")
+    for choice in either if pairs else ():
+        tried: dict[str, DateOrder] = {**orders, **dict.fromkeys(in_doubt, choice)}
+        days = {
+            name: parsed(texts[name], "date", profile.columns[name], Dates.of(profile.read, tried[name]))
+            for pair in pairs
+            for name in pair
+        }
+        broken = " or ".join(f"{days[later]} < {days[earlier]}" for later, earlier in pairs)
+        if not _one(con, [f"coalesce(bool_or({broken}), false)"], source)[0]:
+            fitting.append(choice)
     if len(fitting) != 1:
         name, rows = next(iter(in_doubt.items()))
         raise RefusedFile(
@@ -126,7 +122,7 @@ def _by_evidence(
             f"column {_header(profile, name)}: {rows} rows fit day-month-year and month-day-year, and nothing decides; "
             f"say `date_order: dmy` or `date_order: mdy` under `read` in {profile.profile}",
         )
-    return fitting[0]
+    return dict.fromkeys(in_doubt, fitting[0])
 
 
 def refuse_rounded_ids(con: duckdb.DuckDBPyConnection, source: str, texts: dict[str, str], profile: Profile) -> None:

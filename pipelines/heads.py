@@ -187,7 +187,8 @@ def _text_of(rows: list[list[str]]) -> str:
 
 def names_in(header: list[list[str]], read: Reading) -> list[str]:
     """The names of the columns, from the rows of a header."""
-    names = [" ".join(name.split()) for name in header[read.names_row - 1]]
+    # A tab is no blank here: it may be what really separates the fields.
+    names = [re.sub(r"[^\S\t]+", " ", name).strip() for name in header[read.names_row - 1]]
     if names:
         names[0] = names[0].removeprefix("\ufeff")
     if read.header_noise:

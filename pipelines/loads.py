@@ -163,6 +163,7 @@ def read(found: Recognised, settings: Settings) -> reading.RawFile:
 
     whole_folder(folder, fill)
     facts = json.loads((folder / "read.json").read_text())
+    facts["notes"] = tuple(facts["notes"])
     return reading.RawFile(folder / reading.ROWS, folder / reading.REJECTS, **facts)
 
 
@@ -199,11 +200,42 @@ def conform(found: Recognised, lookups: dict[str, Path], lookup_keys: list[str],
             quarantine_limit=profile.quarantine_limit,
             quarantined_by_rule={rule: count for rule, count, _ in quarantined},
             quarantined_first={rule: first for rule, _, first in quarantined},
+            message="; ".join(raw.notes) or None,
         )
         (draft / "load.json").write_text(json.dumps(load.as_dict()))
 
     whole_folder(folder, fill)
     return Load(**json.loads((folder / "load.json").read_text()))
+
+
+def once_each(judged: list[Load], profiles: dict[str, Profile]) -> list[Load]:
+    """Of files with one content the first counts; the rows of the others are duplicates.
+
+    Where the profile reads something from the name, equal files are different deliveries.
+    """
+    first: dict[tuple[str, str], str] = {}
+    counted = []
+    for load in sorted(judged, key=lambda load: load.file_name):
+        named = load.profile in profiles and any(spec.file_name for spec in profiles[load.profile].columns.values())
+        content = (load.sha256, load.profile)
+        is_apart = load.status != "loaded" or load.entity == LOOKUP or named
+        if is_apart or first.setdefault(content, load.file_name) == load.file_name:
+            counted.append(load)
+            continue
+        counted.append(
+            replace(
+                load,
+                rows_loaded=0,
+                rows_quarantined=0,
+                rows_duplicate=load.rows_read,
+                quarantined_by_rule={},
+                quarantined_first={},
+                code="REPEATED",
+                message=f"the same content as {first[content]}",
+                key=None,
+            )
+        )
+    return counted
 
 
 def _quarantined(quarantine: Path, settings: Settings) -> list[tuple[str, int, str]]:

@@ -34,6 +34,7 @@ _CUT = "cut.parquet"
 _REJECT_LIMIT = 0.1
 _MAX_LINE_BYTES = 4 << 20
 _PIECE = 32 << 20
+_CONTROLS = bytes(code for code in (*range(32), 127) if code not in b"\t\n\r")
 # Columns that no profile asks for and that nobody should hold are not kept, not even raw.
 _NEVER_KEPT = re.compile(
     r"\b(ssn|social security|national id|tax id|passport|iban|bank account)\b|ip ?address|latitude|longitude"
@@ -45,7 +46,8 @@ class RawFile:
     """A read file: columns `c0 … cn` (text) in file order, and the lines that could not be cut into them.
 
     `line` is the SQL expression for the line a row begins in, over the rows read with `file_row_number`;
-    `above` is the text of the titles above the header.
+    `above` is the text of the titles above the header, `notes` is what is worth knowing and no fault, `has_controls`
+    says that characters stand somewhere that belong into no text.
     """
 
     rows: Path
@@ -55,6 +57,8 @@ class RawFile:
     row_count: int
     reject_count: int
     above: str = ""
+    notes: tuple[str, ...] = ()
+    has_controls: bool = False
 
     def column(self, variants: tuple[str, ...]) -> str | None:
         """The raw column that holds the first of these headers that the file has."""
@@ -79,7 +83,7 @@ def read_file(file: LandedFile, profile: Profile, settings: Settings, out: Path)
     with connect(settings) as con:
         con.execute("set preserve_insertion_order = true")
         con.execute("create temp table rejects (record bigint, error varchar, raw_row varchar)")
-        line = readers[head.format](con, file, profile, head, settings.warehouse / "work", out)
+        line, notes, has_controls = readers[head.format](con, file, profile, head, settings.warehouse / "work", out)
         rows = _number(con, f"select count(*) from read_parquet({literal(out / ROWS)})")
         rejects = _number(con, f"select count(*) from read_parquet({literal(out / REJECTS)})")
     if rows + rejects == 0 and not profile.allow_empty:
@@ -90,7 +94,19 @@ def read_file(file: LandedFile, profile: Profile, settings: Settings, out: Path)
             f"{rejects} of {rows + rejects} lines do not have {len(head.names)} fields: "
             f"check delimiter ({head.delimiter!r}) and quote ({profile.read.quote!r}) in {profile.profile}",
         )
-    return RawFile(out / ROWS, out / REJECTS, head.names, line, rows, rejects, head.above)
+    notes = (*_unused(head.names, profile), *notes)
+    return RawFile(out / ROWS, out / REJECTS, head.names, line, rows, rejects, head.above, notes, has_controls)
+
+
+def _unused(names: list[str], profile: Profile) -> list[str]:
+    """Columns that nothing is made of: kept as raw text, or not at all where nobody should hold them."""
+    if profile.answers and not profile.answers.columns:
+        return []
+    known = profile.known_headers()
+    extra = [name for name in names if name and normalised(name) not in known]
+    never = [name for name in extra if _NEVER_KEPT.search(normalised(name))]
+    notes = [f"nothing is made of {len(extra)} columns: {', '.join(extra[:12])}"] if extra else []
+    return notes + ([f"not even kept: {', '.join(never)}"] if never else [])
 
 
 def _check_header(header: list[str], profile: Profile) -> None:
@@ -120,9 +136,13 @@ def _kept(names: list[str], profile: Profile) -> list[str]:
 # CSV
 
 
+# What a reader gives: the line of a row, notes, and whether characters stand there that belong into no text.
+_Read = tuple[str, tuple[str, ...], bool]
+
+
 def _read_csv(
     con: duckdb.DuckDBPyConnection, file: LandedFile, profile: Profile, head: Head, work: Path, out: Path
-) -> str:
+) -> _Read:
     read = profile.read
     with _as_utf8(file, read, head.encoding, work) as text:
         try:
@@ -137,7 +157,8 @@ def _read_csv(
             records += head.records + _number(con, "select count(*) from rejects")
             if _number(con, "select max(record) from rejects") >= records:
                 raise RefusedFile("TRUNCATED", "the last line is cut short; deliver the whole file again")
-        return _number_lines(con, text, lines, profile, head, read.quote, out)
+        notes = () if lines.is_ended else ("the last line has no end; if the file was cut there, nobody can tell",)
+        return _number_lines(con, text, lines, profile, head, read.quote, out), notes, lines.has_controls
 
 
 @contextmanager
@@ -193,6 +214,10 @@ def _cut(con: duckdb.DuckDBPyConnection, text: Path, profile: Profile, head: Hea
         con.execute(f"copy (select {kept} from {source}) to {literal(out / _CUT)} (format parquet)")
     except (duckdb.InvalidInputException, duckdb.IOException, duckdb.ConversionException) as error:
         raise _refusal(error, read, head, text) from None
+    if _number(
+        con, "select count(*) from reject_errors where error_type::varchar in ('INVALID ENCODING', 'INVALID UNICODE')"
+    ):
+        raise _not_encoded(head.encoding)
     con.execute(
         """
         insert into rejects
@@ -239,23 +264,26 @@ def _unify_line_ends(text: Path) -> None:
 
 @dataclass(frozen=True)
 class _Lines:
-    """How many lines a text has, what they end with, and whether the last one is ended."""
+    """How many lines a text has, what they end with, whether the last one is ended, and what should not be there."""
 
     count: int
     end: bytes
     is_ended: bool
+    has_controls: bool
 
 
 def _line_count(text: Path) -> _Lines:
     feeds = returns = 0
     last = b""
+    has_controls = False
     for piece in _pieces(text):
+        has_controls = has_controls or len(piece.translate(None, _CONTROLS)) < len(piece)
         feeds, last = feeds + piece.count(b"\n"), piece[-1:]
         if not feeds:
             returns += piece.count(b"\r")
     end = b"\n" if feeds or not returns else b"\r"
     is_ended = last in (b"\n", b"\r")
-    return _Lines((feeds or returns) + (0 if is_ended else 1), end, is_ended)
+    return _Lines((feeds or returns) + (0 if is_ended else 1), end, is_ended, has_controls)
 
 
 def _number_lines(
@@ -277,8 +305,8 @@ def _number_lines(
     rejected = [record for (record,) in con.execute("select record from rejects").fetchall()]
     is_row = ~is_blank
     is_row[: head.records] = False
-    is_row[[record - 1 for record in rejected]] = False
-    if int(is_row.sum()) != rows:
+    is_row[[record - 1 for record in rejected if record <= len(is_row)]] = False
+    if int(is_row.sum()) != rows or max(rejected, default=0) > len(is_row):
         # Quotes within fields that are not quoted themselves: lines can only be counted.
         numbered = f"select row_number() over () + {head.lines} as _line, * from {cut}"
     else:
@@ -352,14 +380,15 @@ def _write_rejects(con: duckdb.DuckDBPyConnection, read: Reading, delimiter: str
 
 def _read_json_lines(
     con: duckdb.DuckDBPyConnection, file: LandedFile, profile: Profile, head: Head, work: Path, out: Path
-) -> str:
+) -> _Read:
     """An object a line: its keys are the columns, lists of values are joined by |."""
     with _as_utf8(file, profile.read, head.encoding, work) as text:
         lines = _line_count(text)
         con.execute(
             f"""
             create temp table objects as
-            select row_number() over () as place, line, json_valid(line) and json_type(line) = 'OBJECT' as is_object
+            select row_number() over () as place, line, 
+                case when json_valid(line) then json_type(line) = 'OBJECT' else false end as is_object
             from read_csv({literal(text)}, auto_detect = false, header = false, columns = {{'line': 'VARCHAR'}},
                 delim = chr(31), quote = '', escape = '', max_line_size = {_MAX_LINE_BYTES})
             where trim(line) <> ''
@@ -367,7 +396,7 @@ def _read_json_lines(
         )
         starts, is_blank = _records(text, lines.end, b"")
     known = set(head.names)
-    found = con.execute("select distinct unnest(json_keys(line)) from objects where is_object").fetchall()
+    found = con.execute("select distinct unnest(json_keys(case when is_object then line end)) from objects").fetchall()
     head.names.extend(sorted(key for (key,) in found if key not in known))
     if not lines.is_ended and _number(
         con, "select count(*) from (from objects order by place desc limit 1) where not is_object"
@@ -383,18 +412,20 @@ def _read_json_lines(
         for place, path in enumerate(literal('$."' + name.replace('"', '\\"') + '"') for name in head.names)
     )
     kept = ", ".join(_kept(head.names, profile))
+    whole = "select _line, is_object, case when is_object then line end as line from placed"
+    readable = f"(select _line, line from ({whole}) where is_object)"
     con.execute(
-        f"copy (select _line, {kept} from (select _line, {fields} from placed where is_object) order by _line) "
+        f"copy (select _line, {kept} from (select _line, {fields} from {readable}) order by _line) "
         f"to {literal(out / ROWS)} (format parquet)"
     )
     con.execute("insert into rejects select _line, 'not_an_object', line from placed where not is_object")
     _write_rejects(con, profile.read, "", out)
-    return "_line"
+    return "_line", (), False
 
 
 def _read_sheet(
     con: duckdb.DuckDBPyConnection, file: LandedFile, profile: Profile, head: Head, _work: Path, out: Path
-) -> str:
+) -> _Read:
     import pandas
 
     with plain_file(file.path, profile.read) as plain:
@@ -411,12 +442,12 @@ def _read_sheet(
         f"to {literal(out / ROWS)} (format parquet)"
     )
     _write_rejects(con, profile.read, "", out)
-    return "_line"
+    return "_line", (), False
 
 
 def _read_parquet(
     con: duckdb.DuckDBPyConnection, file: LandedFile, profile: Profile, head: Head, work: Path, out: Path
-) -> str:
+) -> _Read:
     work.mkdir(parents=True, exist_ok=True)
     link = work / f"{file.sha256}.parquet"
     link.unlink(missing_ok=True)
@@ -436,4 +467,4 @@ def _read_parquet(
         finally:
             link.unlink(missing_ok=True)
     _write_rejects(con, profile.read, "", out)
-    return "file_row_number + 1"
+    return "file_row_number + 1", (), False

@@ -50,6 +50,8 @@ def print_summary(settings: Settings, run_id: str, code: int) -> None:
     console.print(table)
     for load in [load for load in loads if load.status in ("refused", "held")][:_MOST_LINES]:
         console.print(f"{load.status}: {load.file_name}: {load.code}: {load.message}", markup=False)
+    for load in [load for load in loads if load.status == "loaded" and load.message][:_MOST_LINES]:
+        console.print(f"note: {load.file_name}: {load.message}", markup=False)
     quarantined = [(load, rule) for load in loads for rule in load.quarantined_by_rule]
     for load, rule in quarantined[:_MOST_LINES]:
         count, first = load.quarantined_by_rule[rule], load.quarantined_first[rule]

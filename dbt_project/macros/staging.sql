@@ -12,13 +12,19 @@
     where newest_place = 1
 {%- endmacro %}
 
-{# A person under the id that they have now; needs `with_person`. #}
-{% macro person(column, relation='newest') %}coalesce({{ column }}_now.person_id, {{ relation }}.{{ column }}) as {{ column }}{% endmacro %}
+{# A person under the id that they have now, whether an id, an address or a name was given; needs `with_person`. #}
+{% macro person(column, relation='newest') -%}
+    coalesce({{ column }}_now.person_id, {{ relation }}.{{ column }}) as {{ column }}
+{%- endmacro %}
 {% macro with_person(columns, relation='newest') -%}
     {% for column in columns -%}
-    left join {{ ref('stg_person_ids') }} as {{ column }}_now on {{ relation }}.{{ column }} = {{ column }}_now.employee_id
+    left join {{ ref('stg_person_references') }} as {{ column }}_now
+        on {{ as_reference(relation ~ '.' ~ column) }} = {{ column }}_now.reference and {{ column }}_now.people = 1
     {% endfor %}
 {%- endmacro %}
+
+{# What is given for a person, as `stg_person_references` writes it: case does not matter in addresses. #}
+{% macro as_reference(given) %}case when {{ given }} like '%@%' then lower({{ given }}) else {{ given }} end{% endmacro %}
 
 {# The attributes that a file carries itself, under their present names. #}
 {% macro present_attributes(relation) -%}

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from pipelines import publishing
-from pipelines.defs.sources import OWNERS, this_run
+from pipelines.defs.sources import OWNERS, STRANGERS, this_run
 from pipelines.fingerprint import fingerprint
 from pipelines.loads import superseded
 from pipelines.marts import MARTS, RESTRICTED_TABLES
@@ -18,7 +18,7 @@ PEOPLE = dg.AssetKey(["published", "people"])
     specs=[
         dg.AssetSpec(
             PERFORMANCE,
-            deps=[["marts", mart] for mart in MARTS],
+            deps=[STRANGERS, *(["marts", mart] for mart in MARTS)],
             group_name="published",
             owners=OWNERS,
             kinds={"duckdb", "parquet"},
@@ -27,7 +27,7 @@ PEOPLE = dg.AssetKey(["published", "people"])
         ),
         dg.AssetSpec(
             PEOPLE,
-            deps=[["restricted", table] for table in RESTRICTED_TABLES],
+            deps=[STRANGERS, *(["restricted", table] for table in RESTRICTED_TABLES)],
             group_name="published",
             owners=OWNERS,
             kinds={"duckdb"},

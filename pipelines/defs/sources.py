@@ -16,6 +16,7 @@ from pipelines.settings import load_settings
 Result = dg.MaterializeResult[None] | dg.AssetCheckResult
 OWNERS = ["team:data-engineering"]
 LANDING = dg.AssetKey(["landing", "files"])
+STRANGERS = dg.AssetKey(["landing", "strangers"])
 PSEUDONYMS = dg.AssetKey(["validated", "person_pseudonyms"])
 _MARKS = (
     dg.TableColumn("delivery_number", "integer", "Place of the file among those in force."),
@@ -34,7 +35,6 @@ def this_run(context: dg.AssetExecutionContext) -> Run:
     owners=OWNERS,
     kinds={"file"},
     description="The export files in the landing zone, each with its content hash and its source profile.",
-    check_specs=checks.specs_of_files(LANDING),
 )
 def landing_files(context: dg.AssetExecutionContext) -> Iterator[Result]:
     """Looks through the landing zone."""
@@ -50,13 +50,8 @@ def landing_files(context: dg.AssetExecutionContext) -> Iterator[Result]:
             name = path.relative_to(run.settings.landing).as_posix()
             unreadable.append(loads.refused(landing.LandedFile(path, name, "", 0), None, refusal))
     run.write_inbox(found)
-    # Files of no known entity are judged here; the others where their entity is.
-    strangers = [
-        loads.refused(one.file, None, one.refusal or RefusedFile("NO_PROFILE", "no profile"))
-        for one in run.inbox(profiles, "unknown")
-    ]
     waiting = [loads.held(path.relative_to(run.settings.landing).as_posix()) for path in held]
-    run.write_loads("landing", [*strangers, *unreadable, *waiting])
+    run.write_loads("landing", [*unreadable, *waiting])
     yield dg.MaterializeResult(
         asset_key=LANDING,
         metadata={
@@ -66,9 +61,30 @@ def landing_files(context: dg.AssetExecutionContext) -> Iterator[Result]:
             "bytes": sum(one.file.size for one in found),
         },
     )
-    results = validating.file_checks("landing/files", [*strangers, *unreadable])
-    run.write_checks("landing", results)
-    yield from checks.results(LANDING, results)
+
+
+@dg.asset(
+    key=STRANGERS,
+    deps=[LANDING],
+    group_name="landing",
+    owners=OWNERS,
+    kinds={"file"},
+    description="Files that belong to no source profile. They keep back publishing, not the reading of the others.",
+    check_specs=checks.specs_of_files(STRANGERS),
+)
+def strangers(context: dg.AssetExecutionContext) -> Iterator[Result]:
+    """Says of each file that nobody knows what it lacks."""
+    run = this_run(context)
+    unknown = [
+        loads.refused(one.file, None, one.refusal or RefusedFile("NO_PROFILE", "no profile"))
+        for one in run.inbox(load_profiles(run.settings.profiles), "unknown")
+    ]
+    run.write_loads("strangers", unknown)
+    unreadable = [load for load in run.loads("landing") if load.status == "refused"]
+    yield dg.MaterializeResult(asset_key=STRANGERS, metadata={"files": len(unknown) + len(unreadable)})
+    results = validating.file_checks("landing/strangers", [*unknown, *unreadable])
+    run.write_checks("strangers", results)
+    yield from checks.results(STRANGERS, results)
 
 
 def _raw_asset(entity: str, description: str) -> dg.AssetsDefinition:
@@ -81,7 +97,8 @@ def _raw_asset(entity: str, description: str) -> dg.AssetsDefinition:
         owners=OWNERS,
         kinds={"parquet", "duckdb"},
         description=f"{description} As delivered: every value as the text that stood there, one Parquet per file.",
-        check_specs=checks.specs_of_files(key),
+        # A file that cannot be read blocks one step later, so that the others are judged too.
+        check_specs=checks.specs_of_files(key, blocking=False),
     )
     def raw(context: dg.AssetExecutionContext) -> Iterator[Result]:
         run = this_run(context)
@@ -105,8 +122,9 @@ def _raw_asset(entity: str, description: str) -> dg.AssetsDefinition:
 
 def _conform(run: Run, entity: str, lookups: Sequence[loads.Load]) -> list[loads.Load]:
     unread = {load.file_name for load in run.loads(f"raw-{entity}")}
+    profiles = load_profiles(run.settings.profiles)
     judged = []
-    for found in run.inbox(load_profiles(run.settings.profiles), entity):
+    for found in run.inbox(profiles, entity):
         if found.file.name in unread:
             continue
         try:
@@ -114,7 +132,7 @@ def _conform(run: Run, entity: str, lookups: Sequence[loads.Load]) -> list[loads
             judged.append(loads.conform(found, paths, keys, run.settings))
         except RefusedFile as refusal:
             judged.append(loads.refused(found.file, found.profile, refusal))
-    return judged
+    return loads.once_each(judged, profiles)
 
 
 @dg.asset(
@@ -133,7 +151,7 @@ def validated_lookup(context: dg.AssetExecutionContext) -> Iterator[Result]:
     judged = _conform(run, LOOKUP, [])
     run.write_loads(LOOKUP, judged)
     yield dg.MaterializeResult(asset_key=key, metadata={"dagster/row_count": sum(load.rows_loaded for load in judged)})
-    results = validating.file_checks("validated/lookup", judged)
+    results = validating.file_checks("validated/lookup", [*judged, *run.loads(f"raw-{LOOKUP}")])
     run.write_checks("validated-lookup", results)
     yield from checks.results(key, results)
 
@@ -186,7 +204,7 @@ def _validated_asset(entity: Entity) -> dg.AssetsDefinition:
             },
         )
         results: list[CheckResult] = [
-            *validating.file_checks(name, judged),
+            *validating.file_checks(name, [*judged, *run.loads(f"raw-{entity.name}")]),
             *validating.balance_checks(name, judged, run.settings),
             *validating.rule_checks(run, entity.name, name, any(load.rows_read for load in judged)),
         ]
@@ -213,6 +231,7 @@ def source_assets() -> list[dg.AssetsDefinition]:
     """All assets from the landing zone to dbt's source."""
     return [
         landing_files,
+        strangers,
         *(_raw_asset(entity.name, f"Files of {entity.name}.") for entity in ENTITIES.values()),
         _raw_asset(LOOKUP, "Files that only help to read others."),
         validated_lookup,

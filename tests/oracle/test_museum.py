@@ -659,6 +659,32 @@ def test_enps_on_1_to_10_keeps_its_limits(museum):
     assert one(w, "select promoters, passives, detractors, enps from marts.enps where slice_dimension = 'company'") == (2, 2, 2, 0.0)  # fmt: skip
 
 
+# People by address and name
+
+
+def test_people_are_known_by_address_and_by_name_unless_two_bear_it(museum):
+    people = [
+        *shown("1", "2020-01-01", full_name="Ana Ruiz", email="Ana@Example.com", manager_id="Bo Lind"),
+        *shown("2", "2020-01-01", full_name="Bo Lind", email="bo@example.com", manager_id="Cy Ode"),
+        *shown("3", "2020-01-01", full_name="Cy Ode", email="cy@example.com"),
+        *shown("4", "2020-01-01", full_name="Cy Ode", email="cy2@example.com"),
+    ]
+    goal = {"goal_id": "g", "period": "2024-Q2", "owner_id": "ANA@example.com"}
+    w = museum(
+        {
+            "employees": people,
+            "goals": [goal],
+            "reviews": [rated("Ana Ruiz", 3) | {"rater_id": "bo@example.com"}],
+        },
+        against_oracle=False,
+    )
+    managers = w.query("select distinct employee_id, manager_id from staging.stg_employees where manager_id is not null order by 1")  # fmt: skip
+    assert managers == [("1", "2"), ("2", "Cy Ode")]
+    assert one(w, "select owner_id from restricted.fct_goal") == "1"
+    assert one(w, "select reviewee_id, rater_id from restricted.fct_review_rating") == ("1", "2")
+    assert w.query("select reference from staging.stg_person_references where people > 1") == [("Cy Ode",)]
+
+
 # Without employees, and the manager's page
 
 

@@ -79,8 +79,11 @@ def test_a_snapshot_that_collapses_is_found(tmp_path):
             "null::varchar as _violations from range(100) t (i), (values (date '2024-01-31', 100), (date '2024-02-29', 71), "
             "(date '2024-03-31', 40)) d (day, people) where i < people"
         )
-    (check,) = judge(path, "delivered", "employees", set_rules("employees", 0.3), "employees")
+    checks = {c.check_name: c for c in judge(path, "delivered", "employees", set_rules("employees", 0.3), "employees")}
+    check = checks["headcount_does_not_collapse"]
     assert (check.passed, check.failing_rows, check.severity) == (False, 1, "critical")
+    assert checks["snapshots_have_no_gap"].passed
+    assert checks["snapshots_have_come"].passed
 
 
 def test_every_entity_has_a_suite_with_reasons_and_names_of_its_own():

@@ -91,52 +91,6 @@ newest as (
 
 ),
 
-people as (
-
-    select distinct employee_id from newest
-
-),
-
-by_email as (
-
-    select email, min(employee_id) as employee_id
-    from newest
-    where email is not null
-    group by email
-    having count(distinct employee_id) = 1
-
-),
-
--- A name that two people bear names nobody.
-by_name as (
-
-    select full_name, min(employee_id) as employee_id
-    from newest
-    where full_name is not null
-    group by full_name
-    having count(distinct employee_id) = 1
-
-),
-
-references_to_managers as (
-
-    select distinct manager_reference from newest where manager_reference is not null
-
-),
-
-managers as (
-
-    select
-        r.manager_reference,
-        coalesce(i.person_id, p.employee_id, e.employee_id, n.employee_id, r.manager_reference) as manager_id
-    from references_to_managers as r
-    left join {{ ref('stg_person_ids') }} as i on r.manager_reference = i.employee_id
-    left join people as p on r.manager_reference = p.employee_id
-    left join by_email as e on lower(r.manager_reference) = e.email
-    left join by_name as n on r.manager_reference = n.full_name
-
-),
-
 final as (
 
     select
@@ -153,12 +107,13 @@ final as (
         {% for attribute in carried_attributes() -%}
         newest.{{ attribute }},
         {% endfor -%}
-        managers.manager_id,
+        coalesce(m.person_id, newest.manager_reference) as manager_id,
         {% for column in described_columns() -%}
         newest.{{ column }}{% if not loop.last %},{% endif %}
         {% endfor %}
     from newest
-    left join managers on newest.manager_reference = managers.manager_reference
+    left join {{ ref('stg_person_references') }} as m
+        on {{ as_reference('newest.manager_reference') }} = m.reference and m.people = 1
 
 )
 
