@@ -353,15 +353,13 @@ def _spec(
 def _date_order(found: Draft, where: str, text: str, con: duckdb.DuckDBPyConnection, spec: dict[str, object]) -> None:
     day = day_of(text)
     first, second = first_number(day), second_number(day)
-    iso, day_first, month_first, both, short, serial, known = (
-        con.execute(
-            f"""select count_if({is_iso(text)}), count_if({first} > 12), count_if({second} > 12),
+    counted = con.execute(
+        f"""select count_if({is_iso(text)}), count_if({first} > 12), count_if({second} > 12),
             count_if({first} <= 12 and {second} <= 12 and {first} <> {second}),
             count_if(regexp_matches({day}, '[-/. ][0-9]{{2}}$') and not {is_iso(text)}),
             count_if(regexp_full_match({text}, '[0-9]{{5}}(\\.0+)?')), count({text}) from source"""
-        ).fetchone()
-        or (0,) * 7
-    )
+    ).fetchone()
+    iso, day_first, month_first, both, short, serial, known = (int(count or 0) for count in counted or (0,) * 7)
     if known and _count(con, f"regexp_full_match({text}, '[0-9]{{10}}([0-9]{{3}})?')") == known:
         spec["dates"] = [EPOCH]
         return
