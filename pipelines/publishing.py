@@ -153,10 +153,11 @@ def _write_people(
             f"restricted.{table}": _copy(con, "restricted", table, "restricted", descriptions)
             for table in RESTRICTED_TABLES
         }
-        con.execute(f"create table published.restricted.quarantine as {rows_sql(loads, run.settings)} order by all")
+        # What was kept back may name people as well.
+        con.execute("create schema published.ops")
+        con.execute(f"create table published.ops.quarantine_rows as {rows_sql(loads, run.settings)} order by all")
         for column, text in COLUMNS.items():
-            con.execute(f"comment on column published.restricted.quarantine.{column} is {literal(text)}")
-        counts["restricted.quarantine"] = _count(con, "published.restricted.quarantine")
+            con.execute(f"comment on column published.ops.quarantine_rows.{column} is {literal(text)}")
         con.execute("checkpoint published; detach published")
     return counts
 

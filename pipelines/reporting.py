@@ -137,8 +137,8 @@ def print_quarantine(found: list[dict[str, Any]]) -> None:
         if cause["examples"]:
             console.print(f"    found: {', '.join(map(repr, cause['examples']))}", markup=False)
     console.print(
-        "\nThe rows themselves are in people.duckdb, restricted.quarantine. Deliver a mended file under the same name, "
-        "and run again."
+        "\nDeliver a mended file under the same name, and run again. Once published, the rows themselves are in "
+        "people.duckdb, ops.quarantine_rows."
     )
 
 

@@ -108,6 +108,11 @@ def test_all_bad_inputs_in_whole_runs(tmp_path):
     assert {missing for *_, missing in rows} == {0}
     kept = published.query("select count(*) from ops.quarantine")[0][0]
     assert kept >= sum(isinstance(outcome, Q) for outcome in outcomes.values())
+    with duckdb.connect(str(tmp_path / "warehouse" / "published" / "people.duckdb"), read_only=True) as people:
+        found = people.execute(
+            "select found, expected from ops.quarantine_rows where rule = 'rating_on_scale'"
+        ).fetchall()
+    assert {value for value, _ in found} == {"6", "0"} and all("scale" in expected for _, expected in found)
     version = (tmp_path / "warehouse" / "published").resolve()
     told = perfwh("status", "--quarantine", "--warehouse", tmp_path / "warehouse")
     assert told.returncode == 0 and "rating_on_scale" in told.stdout

@@ -15,8 +15,9 @@ with final as (
             'r.score_100 + case when r.calibrated_rating_delivered is null then coalesce(c.severity, 0) else 0 end'
         ) }} as adjusted_score
     from {{ ref('fct_review_rating') }} as r
+    -- A condition of its own on one side of an outer join would make the engine compare every row with every other.
     left join {{ ref('rater_calibration') }} as c
-        on r.cycle = c.cycle and r.rater_id = c.rater_id and r.relationship <> 'self'
+        on r.cycle = c.cycle and case when r.relationship <> 'self' then r.rater_id end = c.rater_id
     group by r.cycle, r.reviewee_id, r.relationship, r.competency
 
 )
