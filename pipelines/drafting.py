@@ -48,6 +48,7 @@ _STAND_INS: dict[str, dict[str, object]] = {
     "goal_id": {"line": True},
     "meeting_id": {"line": True},
     "recognition_id": {"line": True},
+    "relationship": {"constant": "manager"},
 }
 
 
@@ -71,7 +72,7 @@ class Draft:
         found: dict[str, object] = {
             "profile": self.name,
             "entity": self.entity,
-            "description": f"Drafted; say here what export this is ({ENTITIES[self.entity].grain}).",
+            "description": f"Drafted; say here what export this is ({_grain(self.entity)}).",
             "files": [self.files],
             "read": self.read,
             "columns": self.columns,
@@ -91,6 +92,10 @@ class Draft:
             else:
                 lines.append(f"{key}: {_flow(value)}")
         return "\n".join(lines) + "\n"
+
+
+def _grain(entity: str) -> str:
+    return ENTITIES[entity].grain if entity in ENTITIES else "a file that only helps to read others"
 
 
 def _flow(value: object) -> str:
@@ -265,12 +270,18 @@ def _drafted(
     known = _learnt(profiles)
     scores = {name: _score(name, raw.header, aliases) for name, aliases in known.items()}
     chosen = entity or max(scores, key=lambda name: scores[name])
+    if not entity and scores[chosen] <= 0:
+        chosen = LOOKUP
     name = re.sub(r"[^a-z0-9]+", "_", path.name.split(".")[0].lower()).strip("_") or "export"
     found = Draft(name if name[0].isalpha() else f"export_{name}", chosen, dict(read))
     found.files = "**/" + re.sub(r"[0-9]+(?:[-_.][0-9]+)*", "*", path.name)
     if not entity:
         others = sorted((n for n in scores if n != chosen), key=lambda n: -scores[n])[:2]
         found.doubt("entity", f"The likeliest by its headers; next: {', '.join(others)}. `--entity` says it.")
+    if chosen == LOOKUP:
+        found.doubt("entity", "Its headers are those of no entity: drafted as a file that others look something up in.")
+        found.columns = {_column_name(h): {"from": [h], "type": "text"} for h in raw.header if h}
+        return found
     mapped = _mapping(found, raw.header, known[chosen])
     tokens = _null_tokens(con, raw)
     if tokens:
@@ -285,10 +296,14 @@ def _drafted(
     return found
 
 
+def _column_name(header: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", header.lower()).strip("_") or "column"
+
+
 def _score(entity: str, header: list[str], aliases: dict[str, str]) -> float:
     matched = {aliases[_plain(h)] for h in header if _plain(h) in aliases}
     required = set(ENTITIES[entity].required)
-    return len(matched) + 3 * len(matched & required) - 2 * len(required - matched)
+    return len(matched) + 3 * len(matched & required) - 4 * len(required - matched)
 
 
 def _mapping(found: Draft, header: list[str], aliases: dict[str, str]) -> dict[str, str]:

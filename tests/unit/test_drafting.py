@@ -60,6 +60,13 @@ def test_a_draft_of_any_export_is_valid_as_written(sample, settings):
     assert "refused" not in found.tried
 
 
+def test_a_file_of_no_entity_is_drafted_as_a_lookup(settings):
+    found = drafted(settings, "departments.csv", "dept_no,dept_name\nd1,Sales\n")
+    assert (found.entity, list(found.columns)) == ("lookup", ["dept_no", "dept_name"])
+    assert found.tried.startswith("As written, 1 of 1 rows load")
+    Profile.model_validate(yaml.safe_load(found.as_yaml()))
+
+
 def test_what_cannot_be_read_is_said(settings):
     with pytest.raises(UserError, match="EMPTY_FILE"):
         drafted(settings, "empty.csv", "")
