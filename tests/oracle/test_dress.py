@@ -153,7 +153,7 @@ def marts(warehouse: Warehouse, company: dict[str, Rows]) -> dict[str, list[tupl
 
 
 @given(dress=dresses(), seed=st.integers(0, 40))
-@hypothesis_settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@hypothesis_settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 def test_the_same_facts_in_any_dress_give_the_same_marts(dress, seed, warehouse, tmp_path_factory):
     company = {entity: _once(entity, rows) for entity, rows in seeded_company(seed).items()}
     folder = tmp_path_factory.mktemp("dress")
