@@ -149,7 +149,7 @@ _OWN: dict[str, tuple[Rule, ...]] = {
             reason="Periods are written 2024, 2024-H1, 2024-Q1 or 2024-03.",
         ),
         Satisfies(
-            name="goal_ends_within_its_period",
+            name="goal_ends_in_the_year_of_its_period",
             condition="due_on is null or strftime(due_on, '%Y') = substr(period, 1, 4)",
             of="due_on",
             severity="warning",

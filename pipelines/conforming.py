@@ -248,7 +248,8 @@ def _judged(
         texts |= dict.fromkeys(into, "")
     located = "answered" if items else "located"
     specs = {**profile.columns, **dict.fromkeys(into, _AS_IT_STANDS)}
-    values = {column: _value(column, profile, specs[column], dates.get(column)) for column in texts}
+    dates = {column: dates.get(column, Dates.of(profile.read, "iso")) for column in texts}
+    values = {column: _value(column, profile, specs[column], dates[column]) for column in texts}
     typed = ", ".join(
         f"{values.get(column, 'null')}::{SQL_TYPES[kind]} as {identifier(column)}"
         for column, kind in columns.items()

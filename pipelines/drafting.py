@@ -24,7 +24,7 @@ from pipelines import loads
 from pipelines.database import connect, literal
 from pipelines.entities import ENTITIES, LOOKUP, Column
 from pipelines.errors import RefusedFile, UserError
-from pipelines.heads import open_content, plain_file, sheet_rows
+from pipelines.heads import WEB_PAGE, kind_of, open_content, plain_file, sheet
 from pipelines.landing import take_in
 from pipelines.parsing import EPOCH, cleaned, day_of, first_number, is_iso, second_number
 from pipelines.profiles import Profile, Reading, normalised
@@ -122,7 +122,7 @@ def draft(path: Path, profiles: dict[str, Profile], settings: Settings, entity: 
         scratch = settings.model_copy(update={"warehouse": Path(folder), "landing": path.parent})
         try:
             read, doubts, above = _how_written(path)
-            raw = _read(path, read, scratch, Path(folder))
+            raw = _read(path, read, above, scratch, Path(folder))
         except RefusedFile as refusal:
             raise UserError(f"{path}: {refusal}") from None
         with connect(scratch) as con:
@@ -145,11 +145,14 @@ def _how_written(path: Path) -> tuple[dict[str, object], list[str], str]:
     inner = path.name.lower().removesuffix(".gz").removesuffix(".zip")
     if not start.strip():
         raise RefusedFile("EMPTY_FILE", "the file is empty")
-    if start.startswith(b"PAR1"):
+    kind = kind_of(start)
+    if kind == "parquet":
         return {"format": "parquet"}, doubts, ""
-    if start.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+    if kind == WEB_PAGE:
+        raise RefusedFile("MAGIC", "a web page instead of an export (a login page that was saved?)")
+    if kind == "excel":
         with plain_file(path, Reading()) as plain:
-            rows = sheet_rows(plain, Reading(), _LOOKED_AT)
+            rows = sheet(plain, Reading(), _LOOKED_AT).to_numpy().tolist()
         doubts.append("The first sheet is read; name another one as `sheet`.")
         read: dict[str, object] = {"format": "excel" if not inner.endswith((".xlsx", ".xls")) else "table"}
         return _shape(rows, read, doubts)
@@ -167,8 +170,6 @@ def _how_written(path: Path) -> tuple[dict[str, object], list[str], str]:
                 doubts.append("Not UTF-8: windows-1252 is likely, but look at the accents and umlauts.")
     if text.lstrip().startswith("{"):
         return {"format": "jsonl", **read}, doubts, ""
-    if text.lstrip()[:9].lower().startswith(("<!doctype", "<html")):
-        raise RefusedFile("MAGIC", "a web page instead of an export (a login page that was saved?)")
     tables = {d: list(csv.reader(io.StringIO(text[: 1 << 18]), delimiter=d))[:_LOOKED_AT] for d in ",;\t|"}
     delimiter = max(tables, key=lambda d: _evenness(tables[d]))
     if delimiter != ",":
@@ -210,30 +211,13 @@ def _shape(
     return read, doubts, above
 
 
-def _read(path: Path, read: dict[str, object], settings: Settings, folder: Path) -> RawFile:
-    """Reads the file with every column as text; its header is what the first rows say."""
-    anything = Profile.model_validate(
-        {"profile": "draft", "entity": LOOKUP, "description": "-", "files": ["*"], "read": {**read, "preamble": 0}}
-    )
-    if read.get("preamble"):
-        # The header's place is only known by names that are needed: the shape has found it already.
-        skipped = {"skip_rows": _above(path, read), "preamble": 0}
-        anything = anything.model_copy(update={"read": anything.read.model_copy(update=skipped)})
+def _read(path: Path, read: dict[str, object], above: str, settings: Settings, folder: Path) -> RawFile:
+    """Reads the file with every column as text. No column is needed yet, so the header's place is counted."""
+    placed = {**read, "preamble": 0, "skip_rows": above.count("\n") + 1 if "preamble" in read else 0}
+    anything = {"profile": "draft", "entity": LOOKUP, "description": "-", "files": ["*"], "read": placed}
     out = folder / "raw"
     out.mkdir()
-    return read_file(take_in(path, path.parent), anything, settings, out)
-
-
-def _above(path: Path, read: dict[str, object]) -> int:
-    if read.get("format") in ("excel", "table"):
-        with plain_file(path, Reading()) as plain:
-            rows = sheet_rows(plain, Reading(), _LOOKED_AT)
-    else:
-        with open_content(path) as stream:
-            text = stream.read(1 << 18).decode(str(read.get("encoding", "utf-8")), errors="replace")
-        rows = list(csv.reader(io.StringIO(text), delimiter=str(read.get("delimiter", ","))))[:_LOOKED_AT]
-    _, _, above = _shape(rows, {}, [])
-    return above.count("\n") + 1
+    return read_file(take_in(path, path.parent), Profile.model_validate(anything), settings, out)
 
 
 # What the columns mean
@@ -249,7 +233,7 @@ def _learnt(profiles: dict[str, Profile]) -> dict[str, dict[str, str]]:
             for name, spec in profile.columns.items():
                 if spec.written_as:
                     continue  # made of another column's date
-                for header in (*spec.sources, *(spec.join[:1] if len(spec.join) == 1 else ())):
+                for header in spec.sources:
                     known[profile.entity].setdefault(_plain(header), name)
     return known
 

@@ -17,13 +17,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from pipelines.errors import RefusedFile
 from pipelines.profiles import Profile, Reading
 
+if TYPE_CHECKING:
+    import pandas
+
 _HEAD_BYTES = 1 << 20
 _MAGIC = {"excel": (b"PK\x03\x04", b"\xd0\xcf\x11\xe0"), "parquet": (b"PAR1",)}
+WEB_PAGE = "web page"
 _PACKED = {".gz", ".zip"}
 _SHEET = re.compile(r"\.(xlsx|xlsm|xls)(\.gz|\.zip)?$")
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
@@ -49,6 +53,15 @@ class Head:
     format: str = "csv"
     encoding: str = "utf-8"
     delimiter: str = ","
+
+
+def kind_of(start: bytes) -> str | None:
+    """What a file's first bytes show, whatever its name says: excel, parquet, web page; None for other text."""
+    for kind, magics in _MAGIC.items():
+        if start.startswith(magics):
+            return kind
+    is_page = start.lstrip()[:15].lower().startswith((b"<!doctype", b"<html", b"<?xml"))
+    return WEB_PAGE if is_page else None
 
 
 def is_packed(path: Path) -> bool:
@@ -119,14 +132,15 @@ def head_of(path: Path, profile: Profile) -> Head:
     kind = read.format
     if kind == "table":
         kind = "excel" if _SHEET.search(path.name.lower()) else "csv"
+    shown = kind_of(start)
     if kind in _MAGIC:
-        if not start.startswith(_MAGIC[kind]):
+        if shown != kind:
             raise RefusedFile("MAGIC", f"the content is no {kind} file, whatever its name says")
         return _head_of_table(path, profile, kind)
-    if any(start.startswith(magic) for magics in _MAGIC.values() for magic in magics):
-        raise RefusedFile("MAGIC", "a workbook or Parquet file with the name of a text file")
-    if start.lstrip()[:15].lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+    if shown == WEB_PAGE:
         raise RefusedFile("MAGIC", "a web page instead of an export (a login page that was saved?)")
+    if shown:
+        raise RefusedFile("MAGIC", "a workbook or Parquet file with the name of a text file")
     encoding = read.encoding
     if encoding == "unicode":
         encoding = "utf-16" if start[:2] in _UTF16_MARKS else "utf-8"
@@ -246,7 +260,7 @@ def _head_of_table(path: Path, profile: Profile, kind: str) -> Head:
         if kind == "parquet":
             return _parquet_head(plain)
         read = profile.read
-        rows = sheet_rows(plain, read, read.skip_rows + read.preamble + read.header_rows)
+        rows = sheet(plain, read, read.skip_rows + read.preamble + read.header_rows).to_numpy().tolist()
         head = _found_in(rows, read.skip_rows, profile)
         return replace(head, lines=head.records, format=kind)
 
@@ -267,8 +281,8 @@ def plain_file(path: Path, read: Reading) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def sheet_rows(path: Path, read: Reading, most: int | None = None) -> list[list[str]]:
-    """The first rows of a workbook's sheet, every cell as text.
+def sheet(path: Path, read: Reading, most: int | None = None) -> pandas.DataFrame:
+    """The rows of a workbook's sheet, or the first of them, every cell as text; columns are counted from 0.
 
     Raises:
         RefusedFile: the workbook cannot be read, or lacks the sheet.
@@ -276,7 +290,7 @@ def sheet_rows(path: Path, read: Reading, most: int | None = None) -> list[list[
     import pandas
 
     try:
-        frame = pandas.read_excel(
+        return pandas.read_excel(
             path,
             sheet_name=read.sheet or 0,
             engine="calamine",
@@ -289,7 +303,6 @@ def sheet_rows(path: Path, read: Reading, most: int | None = None) -> list[list[
         raise RefusedFile("SHEET", f"the workbook has no sheet {read.sheet!r}") from None
     except Exception as error:  # the reader's own errors share no base class
         raise RefusedFile("UNREADABLE", f"not a readable workbook ({type(error).__name__})") from None
-    return cast("list[list[str]]", frame.to_numpy().tolist())
 
 
 def _parquet_head(path: Path) -> Head:

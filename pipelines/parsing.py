@@ -265,11 +265,11 @@ def _timestamp(text: str, source: ColumnSource, dates: Dates) -> str:
         tries = [
             _instant(text)
             if way == EPOCH
-            else f"case when regexp_full_match({text}, {literal(guard)}) then try_strptime({text}, {literal(way)}) end"
+            else f"case when regexp_full_match({text}, {literal(guard)}) "
+            f"then {_in_utc(f'try_strptime({text}, {literal(way)})', dates)} end"
             for way, guard in zip(source.dates, guards, strict=True)
         ]
-        stands = f"coalesce({', '.join(tries)})" if len(tries) > 1 else tries[0]
-        return _in_utc(stands, dates)
+        return f"coalesce({', '.join(tries)})" if len(tries) > 1 else tries[0]
     pattern = (
         r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?"
     )

@@ -19,7 +19,7 @@ import duckdb
 
 from pipelines.database import connect, identifier, literal
 from pipelines.errors import RefusedFile
-from pipelines.heads import Head, codec_of, head_of, is_packed, open_content, plain_file, sheet_rows, unpack
+from pipelines.heads import Head, codec_of, head_of, is_packed, open_content, plain_file, sheet, unpack
 from pipelines.landing import LandedFile
 from pipelines.profiles import Profile, Reading, normalised
 from pipelines.settings import Settings
@@ -426,12 +426,10 @@ def _read_json_lines(
 def _read_sheet(
     con: duckdb.DuckDBPyConnection, file: LandedFile, profile: Profile, head: Head, _work: Path, out: Path
 ) -> _Read:
-    import pandas
-
     with plain_file(file.path, profile.read) as plain:
-        rows = sheet_rows(plain, profile.read)
+        rows = sheet(plain, profile.read)
     names = [f"c{place}" for place in range(len(head.names))]
-    frame = pandas.DataFrame(rows[head.records :], columns=names, dtype=str)
+    frame = rows.iloc[head.records :].set_axis(names, axis=1)
     frame.insert(0, "_line", range(head.records + 1, head.records + 1 + len(frame)))
     con.register("delivered", frame)
     trimmed = ", ".join(f"nullif({name}, '') as {name}" for name in names)

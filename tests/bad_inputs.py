@@ -639,6 +639,20 @@ case(
     Q("scale_is_ascending", column="scale_min"),
 )
 
+# Deliveries
+
+twice = rows(LINKS).encode()
+CASES.append(
+    Case(
+        "one content under two names",
+        {"goal_alignments/twice_a.csv": twice, "goal_alignments/twice_b.csv": twice},
+        {
+            "goal_alignments/twice_a.csv": A(11),
+            "goal_alignments/twice_b.csv": A(0, repeated=11, note="the same content as goal_alignments/twice_a.csv"),
+        },
+    )
+)
+
 # Other formats, and files that nobody knows
 
 case(

@@ -54,6 +54,23 @@ def test_rows_know_their_line_after_rows_of_several_lines_and_rejected_ones(sett
     assert [row[2] for row in rejects] == ["short", "1,2,3"]
 
 
+def test_rows_know_their_line_after_blank_lines_and_the_header_once_more(settings):
+    text = "goal_id,parent_goal_id\nA,B\n\n\nC,D\ngoal_id,parent_goal_id\nE,F\n"
+    for end in ("\n", "\r\n"):
+        rows, rejects = rows_of(settings, f"{len(end)}.csv", text.replace("\n", end))
+        assert (rows, rejects) == ([(2, "A", "B"), (5, "C", "D"), (7, "E", "F")], [])
+
+
+def test_what_nobody_should_hold_is_not_even_kept(settings):
+    path = settings.landing / "a.csv"
+    path.write_text("goal_id,parent_goal_id,SSN\nA,B,078-05-1120\n")
+    out = settings.warehouse / "raw"
+    out.mkdir(parents=True)
+    raw = read_file(take_in(path, settings.landing), profile(), settings, out)
+    assert duckdb.sql(f"select c0, c2 from '{raw.rows}'").fetchall() == [("A", None)]
+    assert b"078-05-1120" not in raw.rows.read_bytes()
+
+
 def test_title_lines_and_totals_are_no_rows(settings):
     text = "Report of today\n\ngoal_id,parent_goal_id\nA,B\nTotal,1\n"
     rows, rejects = rows_of(settings, "a.csv", text, skip_rows=2, footer="Total")

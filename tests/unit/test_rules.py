@@ -86,6 +86,20 @@ def test_a_snapshot_that_collapses_is_found(tmp_path):
     assert checks["snapshots_have_come"].passed
 
 
+def test_a_missing_month_and_a_day_to_come_are_found(tmp_path):
+    path = tmp_path / "build.duckdb"
+    with duckdb.connect(str(path)) as con:
+        con.execute("create schema delivered")
+        con.execute(
+            "create table delivered.employees as select 'a' as employee_id, day as as_of, null::date as effective_on, "
+            "null::varchar as _violations from (values (date '2024-01-31'), (date '2024-03-31'), "
+            "(date '2024-04-30'), (date '2199-05-31')) d (day)"
+        )
+    checks = {c.check_name: c for c in judge(path, "delivered", "employees", set_rules("employees", 0.3), "employees")}
+    assert (checks["snapshots_have_no_gap"].failing_rows, checks["snapshots_have_no_gap"].severity) == (2, "warning")
+    assert (checks["snapshots_have_come"].failing_rows, checks["snapshots_have_come"].severity) == (1, "critical")
+
+
 def test_every_entity_has_a_suite_with_reasons_and_names_of_its_own():
     assert SUITES.keys() == ENTITIES.keys()
     for entity, rules in SUITES.items():
