@@ -13,11 +13,12 @@ from pathlib import Path
 import duckdb
 
 from expectations import SUITES, Rule
-from pipelines.database import connect, identifier, literal
+from expectations.rules import Unique
+from pipelines.database import identifier, literal, scratch
 from pipelines.deciding import dates_of, refuse_rounded_ids
 from pipelines.entities import ENTITIES, LOOKUP, SQL_TYPES, ColumnType
 from pipelines.errors import RefusedFile
-from pipelines.parsing import Dates, cleaned, expectation, parsed, strptime_date
+from pipelines.parsing import Dates, expectation, parsed, strptime_date, trimmed, without
 from pipelines.profiles import ColumnSource, Profile, normalised
 from pipelines.reading import RawFile
 from pipelines.settings import Settings
@@ -116,11 +117,12 @@ def conform(
     Raises:
         RefusedFile: the name, or the columns of a wide file, do not fit the profile.
     """
-    with connect(settings) as con:
+    with scratch(settings, raw.rows.stat().st_size) as con:
         con.execute("set timezone = 'UTC'")
         left_out = _left_out(raw, profile)
-        con.execute(f"create temp view delivered as {_source(raw)}")
-        con.execute(f"create temp view source as select * from delivered where not ({left_out})")
+        con.execute(f"create temp view delivered as {_delivered(raw)}")
+        con.execute(f"create temp view clean as {_clean(raw)}")
+        con.execute(f"create temp view source as select * from clean where not ({left_out})")
         texts = {
             column: _text(raw, name, profile, column, spec)
             for column, spec in profile.columns.items()
@@ -128,11 +130,15 @@ def conform(
         }
         refuse_rounded_ids(con, "source", texts, profile)
         dates = dates_of(con, "source", texts, profile)
-        duplicates = _duplicates(con, raw, profile)
+        distinct = _are_distinct(con, texts, profile)
+        duplicates = None if distinct else _duplicates(con, raw, profile)
         source = "source" if not duplicates else f"(select * from source where _line not in ({duplicates}))"
-        con.execute(f"create temp table judged as {_judged(raw, name, profile, lookups, source, dates)}")
-        con.execute(f"copy (select * from judged order by _line) to {literal(out / ROWS)} (format parquet)")
+        rules = [rule for rule in _rules(profile) if not (distinct and isinstance(rule, Unique))]
+        judged = _judged(raw, name, profile, lookups, source, dates, rules)
+        con.execute(f"copy ({judged}) to {literal(out / ROWS)} (format parquet)")
+        con.execute(f"create temp view judged as select * from read_parquet({literal(out / ROWS)})")
         con.execute(_quarantine(raw, profile, dates, left_out, out))
+        many = profile.answers or profile.intervals
         # In wide and period files a line may leave no row: no answer, no day. Elsewhere each line leaves one.
         silent = (
             "(select count(*) from (select _line from source except select _line from judged"
@@ -141,8 +147,8 @@ def conform(
         counts = con.execute(
             f"""
             select
-                (select count(distinct _line) from judged where _violations is null)
-                    + {silent if profile.answers or profile.intervals else "0"},
+                (select {"count(distinct _line)" if many else "count(*)"} from judged where _violations is null)
+                    + {silent if many else "0"},
                 (select count(distinct _line) from read_parquet({literal(out / QUARANTINE)})),
                 {f"(select count(*) from ({duplicates}))" if duplicates else "0"}
             """
@@ -151,15 +157,22 @@ def conform(
     return Conformed(raw.row_count + raw.reject_count, loaded, quarantined, duplicate)
 
 
-def _source(raw: RawFile) -> str:
+def _delivered(raw: RawFile) -> str:
     places = ", ".join(f"c{place}" for place in range(len(raw.header)))
     return f"select {raw.line} as _line, {places} from read_parquet({literal(raw.rows)}, file_row_number = true)"
+
+
+def _clean(raw: RawFile) -> str:
+    if raw.is_trimmed:
+        return "select * from delivered"
+    places = ", ".join(f"{trimmed(f'c{place}')} as c{place}" for place in range(len(raw.header)))
+    return f"select _line, {places} from delivered"
 
 
 def _left_out(raw: RawFile, profile: Profile) -> str:
     """SQL: whether a row is one that the profile leaves out."""
     conditions = [
-        f"coalesce(lower({cleaned(column, ())}) in ({', '.join(literal(value.lower()) for value in values)}), false)"
+        f"coalesce(lower({column}) in ({', '.join(literal(value.lower()) for value in values)}), false)"
         for header, values in profile.read.left_out.items()
         if (column := raw.column((header,)))
     ]
@@ -178,9 +191,37 @@ def _used(raw: RawFile, profile: Profile) -> list[str]:
     return sorted(column for column in found if column)
 
 
+def _are_distinct(con: duckdb.DuckDBPyConnection, texts: dict[str, str], profile: Profile) -> bool:
+    """Whether the ids alone prove that no two rows are one: cheaper than comparing rows, and mostly true."""
+    if profile.intervals or profile.answers:
+        return False
+    keys = [
+        [texts[column] for column in rule.of if _is_as_written(profile, column) and column in texts]
+        for rule in _rules(profile)
+        if isinstance(rule, Unique)
+    ]
+    if not keys or not all(keys):
+        return False
+    least = min(keys, key=len)
+    if not all(set(least) <= set(key) for key in keys):
+        return False
+    distinct = con.execute(f"select count(*) = count(distinct hash({', '.join(least)})) from source as s").fetchone()
+    return bool(distinct and distinct[0])
+
+
+def _is_as_written(profile: Profile, column: str) -> bool:
+    """Whether different texts of a column are different values."""
+    spec = profile.columns.get(column)
+    return spec is not None and profile.type_of(column) in ("id", "text") and not (spec.width or spec.written_as)
+
+
+def _rules(profile: Profile) -> list[Rule]:
+    return [r for r in SUITES.get(profile.entity, ()) if r.severity == "critical" and r.judges_rows]
+
+
 def _duplicates(con: duckdb.DuckDBPyConnection, raw: RawFile, profile: Profile) -> str | None:
     """A query for the lines that repeat an earlier line in every column used; None where there are none."""
-    used = [cleaned(column, ()) for column in _used(raw, profile)]
+    used = _used(raw, profile)
     if not used:
         return None
     # Different hashes everywhere prove that nothing repeats, at a fifth of the cost of comparing rows.
@@ -220,7 +261,13 @@ def _item_columns(raw: RawFile, profile: Profile) -> dict[str, str]:
 
 
 def _judged(
-    raw: RawFile, name: str, profile: Profile, lookups: dict[str, Path], source: str, dates: dict[str, Dates]
+    raw: RawFile,
+    name: str,
+    profile: Profile,
+    lookups: dict[str, Path],
+    source: str,
+    dates: dict[str, Dates],
+    rules: list[Rule],
 ) -> str:
     columns = _columns(profile)
     texts = {column: _text(raw, name, profile, column, spec) for column, spec in profile.columns.items()}
@@ -232,7 +279,7 @@ def _judged(
     )
     interval = _interval_texts(raw, profile)
     items = _item_columns(raw, profile)
-    pivoted = "".join(f", {cleaned(column, profile.read.null_tokens)} as {column}" for column in items)
+    pivoted = "".join(f", {without(column, profile.read.null_tokens)} as {column}" for column in items)
     joins = "".join(_join(raw, alias, profile, path) for alias, path in lookups.items())
     steps = [
         f"located as (select s._line{', ' + base if base else ''}{evidence}{interval}{pivoted} "
@@ -262,7 +309,6 @@ def _judged(
     if profile.intervals:
         steps.append(_STINTS)
         last = "stints"
-    rules = [r for r in SUITES.get(profile.entity, ()) if r.severity == "critical" and r.judges_rows]
     ordered = ", ".join(identifier(column) for column in columns)
     violations = "null::varchar"
     if rules:
@@ -304,13 +350,13 @@ def _text(raw: RawFile, name: str, profile: Profile, column: str, spec: ColumnSo
     if spec.lookup:
         text = f"cast({_lookup_column(spec.lookup)} as varchar)"
     elif spec.join:
-        parts = [cleaned(f"s.{raw.column((header,))}", tokens) for header in spec.join]
+        parts = [without(f"s.{raw.column((header,))}", tokens) for header in spec.join]
         text = f"nullif(concat_ws({literal(spec.separator)}, {', '.join(parts)}), '')"
     else:
         found = raw.column(spec.sources)
         if found is None:
             return "null"
-        text = cleaned(f"s.{found}", tokens)
+        text = without(f"s.{found}", tokens)
     if spec.pattern:
         text = f"nullif(regexp_extract({text}, {literal(spec.pattern)}, 1), '')"
     if profile.entity in ENTITIES and ENTITIES[profile.entity].by_name[column].may_be_open:
@@ -397,8 +443,7 @@ def _join(raw: RawFile, alias: str, profile: Profile, path: Path) -> str:
         f", min({identifier(column)}) as {identifier(column)}" for column in wanted if column not in lookup.on.values()
     )
     matches = " and ".join(
-        f"{identifier(alias)}.{identifier(column)} = {cleaned(f's.{raw.column((header,))}', ())}"
-        for header, column in lookup.on.items()
+        f"{identifier(alias)}.{identifier(column)} = s.{raw.column((header,))}" for header, column in lookup.on.items()
     )
     return (
         f" left join (select {keys}{least} from read_parquet({literal(path)}) where _violations is null "
@@ -411,12 +456,12 @@ def _interval_texts(raw: RawFile, profile: Profile) -> str:
     if not spec:
         return ""
     way = ColumnSource.model_validate({"constant": "", "dates": spec.dates})
-    start = cleaned(f"s.{raw.column((spec.valid_from,))}", ())
-    end = cleaned(f"s.{raw.column((spec.valid_to,))}", spec.open_end)
+    start = f"s.{raw.column((spec.valid_from,))}"
+    end = without(f"s.{raw.column((spec.valid_to,))}", spec.open_end)
     until = parsed(end, "date", way)
     ends = "false"
     if spec.ends_stint:
-        flag = cleaned(f"s.{raw.column((spec.ends_stint,))}", ())
+        flag = f"s.{raw.column((spec.ends_stint,))}"
         ends = f"coalesce(lower({flag}) in ('1', 'true', 'yes', 'y'), false)"
     last = until if spec.valid_to_is == "inclusive" else f"cast({until} - 1 as date)"
     return (
@@ -463,10 +508,10 @@ def _quarantine(raw: RawFile, profile: Profile, dates: dict[str, Dates], left_ou
             select b._line, b.rule, nullif(b.column_name, '') as column_name, {found_in} as found,
                 case when b.rule = 'values_are_readable' then {written} else {expected} end as expected,
                 {raw_row} as raw_row
-            from placed as b join source as s using (_line)
+            from placed as b join delivered as s using (_line)
             union all
             select _line, {literal(LEFT_OUT)}, null, null, 'The profile leaves such rows out.', {raw_row}
-            from delivered where {left_out}
+            from delivered where _line in (select _line from clean where {left_out})
             union all
             select _line, 'row_width', null, null, {width}, raw_row from read_parquet({literal(raw.rejects)})
             order by 1, 2, 3

@@ -21,12 +21,12 @@ import yaml
 from expectations import SUITES
 from expectations.rules import InSet
 from pipelines import loads
-from pipelines.database import connect, literal
+from pipelines.database import literal, scratch
 from pipelines.entities import ENTITIES, LOOKUP, Column
 from pipelines.errors import RefusedFile, UserError
 from pipelines.heads import WEB_PAGE, kind_of, open_content, plain_file, sheet
 from pipelines.landing import take_in
-from pipelines.parsing import EPOCH, cleaned, day_of, first_number, is_iso, second_number
+from pipelines.parsing import EPOCH, day_of, first_number, is_iso, second_number, trimmed
 from pipelines.profiles import Profile, Reading, normalised
 from pipelines.reading import RawFile, read_file
 from pipelines.recognising import Recognised
@@ -119,18 +119,18 @@ def draft(path: Path, profiles: dict[str, Profile], settings: Settings, entity: 
     if not path.is_file():
         raise UserError(f"{path}: no such file")
     with tempfile.TemporaryDirectory(prefix="perfwh-") as folder:
-        scratch = settings.model_copy(update={"warehouse": Path(folder), "landing": path.parent})
+        aside = settings.model_copy(update={"warehouse": Path(folder), "landing": path.parent})
         try:
             read, doubts, above = _how_written(path)
-            raw = _read(path, read, above, scratch, Path(folder))
+            raw = _read(path, read, above, aside, Path(folder))
         except RefusedFile as refusal:
             raise UserError(f"{path}: {refusal}") from None
-        with connect(scratch) as con:
-            con.execute(f"create view source as select * from read_parquet({literal(raw.rows)})")
+        with scratch(aside) as con:
+            con.execute(f"create temp view source as select * from read_parquet({literal(raw.rows)})")
             found = _drafted(path, raw, read, above, profiles, con, entity)
         for text in doubts:
             found.doubt("read", text)
-        found.tried = _try(path, found, scratch)
+        found.tried = _try(path, found, aside)
     return found
 
 
@@ -325,7 +325,7 @@ def _spec(
     profiles: dict[str, Profile],
 ) -> dict[str, object]:
     place = raw.column((header,)) or "null"
-    text = cleaned(place, ())
+    text = trimmed(place)
     spec: dict[str, object] = {"from": [header]}
     if not column.required:
         spec["optional"] = True

@@ -240,10 +240,10 @@ def once_each(judged: list[Load], profiles: dict[str, Profile]) -> list[Load]:
 
 def _quarantined(quarantine: Path, settings: Settings) -> list[tuple[str, int, str]]:
     """How many lines broke each rule, and where the first of them is: line and column, never what stands there."""
-    from pipelines.database import connect, literal
+    from pipelines.database import literal, scratch
 
     where = "'line ' || min(_line) || coalesce(', column ' || min_by(column_name, _line), '')"
-    with connect(settings) as con:
+    with scratch(settings) as con:
         return con.execute(
             f"select rule, count(distinct _line), {where} from read_parquet({literal(quarantine)}) "
             "group by rule order by rule"

@@ -35,9 +35,13 @@ _DIRECTIVES = {
 }
 
 
-def cleaned(column: str, null_tokens: tuple[str, ...]) -> str:
-    """The text without blanks around it; empty and null tokens are null."""
-    text = f"nullif(trim({column}, {_BLANKS}), '')"
+def trimmed(column: str) -> str:
+    """The text without blanks around it; an empty one is null."""
+    return f"nullif(trim({column}, {_BLANKS}), '')"
+
+
+def without(text: str, null_tokens: tuple[str, ...]) -> str:
+    """The trimmed text, null where it is one of the tokens."""
     if not null_tokens:
         return text
     tokens = ", ".join(literal(token.strip()) for token in null_tokens)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipelines.conforming import QUARANTINE
-from pipelines.database import connect, literal
+from pipelines.database import literal, scratch
 from pipelines.entities import ENTITIES
 from pipelines.loads import Load
 from pipelines.settings import Settings
@@ -52,7 +52,7 @@ def causes(loads: Sequence[Load], settings: Settings) -> list[dict[str, Any]]:
         if column.data_class == "none"
     ]
     masked = "regexp_replace(regexp_replace(found, '[[:digit:]]', '9', 'g'), '[[:alpha:]]', 'x', 'g')"
-    with connect(settings) as con:
+    with scratch(settings) as con:
         found = con.execute(
             f"""
             with told as (

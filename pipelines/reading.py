@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from pipelines.database import connect, identifier, literal
+from pipelines.database import identifier, literal, scratch
 from pipelines.errors import RefusedFile
 from pipelines.heads import Head, codec_of, head_of, is_packed, open_content, plain_file, sheet, unpack
 from pipelines.landing import LandedFile
@@ -33,8 +33,9 @@ _CUT = "cut.parquet"
 # Beyond this share, lines of the wrong width mean that the file is cut wrongly, not that lines are bad.
 _REJECT_LIMIT = 0.1
 _MAX_LINE_BYTES = 4 << 20
-_PIECE = 32 << 20
-_CONTROLS = bytes(code for code in (*range(32), 127) if code not in b"\t\n\r")
+_PIECE = 1 << 20
+# Blanks, and the bytes that invisible ones begin or end with: more than needed does no harm.
+_BLANK_BYTES = set(b" \t" + "\u00a0\u200b\ufeff".encode())
 # Columns that no profile asks for and that nobody should hold are not kept, not even raw.
 _NEVER_KEPT = re.compile(
     r"\b(ssn|social security|national id|tax id|passport|iban|bank account)\b|ip ?address|latitude|longitude"
@@ -46,8 +47,9 @@ class RawFile:
     """A read file: columns `c0 … cn` (text) in file order, and the lines that could not be cut into them.
 
     `line` is the SQL expression for the line a row begins in, over the rows read with `file_row_number`;
-    `above` is the text of the titles above the header, `notes` is what is worth knowing and no fault, `has_controls`
-    says that characters stand somewhere that belong into no text.
+    `above` is the text of the titles above the header, `notes` is what is worth knowing and no fault. `has_controls`
+    says that characters stand somewhere that belong into no text, `is_trimmed` that no value has blanks around it:
+    where the bytes of the whole file prove it, no value needs to be looked at.
     """
 
     rows: Path
@@ -59,6 +61,7 @@ class RawFile:
     above: str = ""
     notes: tuple[str, ...] = ()
     has_controls: bool = False
+    is_trimmed: bool = False
 
     def column(self, variants: tuple[str, ...]) -> str | None:
         """The raw column that holds the first of these headers that the file has."""
@@ -80,10 +83,9 @@ def read_file(file: LandedFile, profile: Profile, settings: Settings, out: Path)
     head = head_of(file.path, profile)
     _check_header(head.names, profile)
     readers = {"csv": _read_csv, "jsonl": _read_json_lines, "excel": _read_sheet, "parquet": _read_parquet}
-    with connect(settings) as con:
-        con.execute("set preserve_insertion_order = true")
+    with scratch(settings, file.size) as con:
         con.execute("create temp table rejects (record bigint, error varchar, raw_row varchar)")
-        line, notes, has_controls = readers[head.format](con, file, profile, head, settings.warehouse / "work", out)
+        done = readers[head.format](con, file, profile, head, settings.warehouse / "work", out)
         rows = _number(con, f"select count(*) from read_parquet({literal(out / ROWS)})")
         rejects = _number(con, f"select count(*) from read_parquet({literal(out / REJECTS)})")
     if rows + rejects == 0 and not profile.allow_empty:
@@ -94,8 +96,18 @@ def read_file(file: LandedFile, profile: Profile, settings: Settings, out: Path)
             f"{rejects} of {rows + rejects} lines do not have {len(head.names)} fields: "
             f"check delimiter ({head.delimiter!r}) and quote ({profile.read.quote!r}) in {profile.profile}",
         )
-    notes = (*_unused(head.names, profile), *notes)
-    return RawFile(out / ROWS, out / REJECTS, head.names, line, rows, rejects, head.above, notes, has_controls)
+    return RawFile(
+        rows=out / ROWS,
+        rejects=out / REJECTS,
+        header=head.names,
+        line=done.line,
+        row_count=rows,
+        reject_count=rejects,
+        above=head.above,
+        notes=(*_unused(head.names, profile), *done.notes),
+        has_controls=done.has_controls,
+        is_trimmed=done.is_trimmed,
+    )
 
 
 def _unused(names: list[str], profile: Profile) -> list[str]:
@@ -136,8 +148,14 @@ def _kept(names: list[str], profile: Profile) -> list[str]:
 # CSV
 
 
-# What a reader gives: the line of a row, notes, and whether characters stand there that belong into no text.
-_Read = tuple[str, tuple[str, ...], bool]
+@dataclass(frozen=True)
+class _Read:
+    """What a reader finds out; see `RawFile`."""
+
+    line: str
+    notes: tuple[str, ...] = ()
+    has_controls: bool = False
+    is_trimmed: bool = False
 
 
 def _read_csv(
@@ -151,14 +169,15 @@ def _read_csv(
             con.execute("drop table if exists reject_errors; drop table if exists reject_scans")
             _unify_line_ends(text)
             _cut(con, text, profile, head, out)
-        lines = _line_count(text)
+        lines = _look_through(text, head.delimiter, read.quote)
         if not lines.is_ended:
             records = _number(con, f"select count(*) from read_parquet({literal(out / _CUT)})")
             records += head.records + _number(con, "select count(*) from rejects")
             if _number(con, "select max(record) from rejects") >= records:
                 raise RefusedFile("TRUNCATED", "the last line is cut short; deliver the whole file again")
         notes = () if lines.is_ended else ("the last line has no end; if the file was cut there, nobody can tell",)
-        return _number_lines(con, text, lines, profile, head, read.quote, out), notes, lines.has_controls
+        line = _number_lines(con, text, lines, profile, head, read.quote, out)
+        return _Read(line, notes, lines.has_controls, lines.is_trimmed)
 
 
 @contextmanager
@@ -214,10 +233,6 @@ def _cut(con: duckdb.DuckDBPyConnection, text: Path, profile: Profile, head: Hea
         con.execute(f"copy (select {kept} from {source}) to {literal(out / _CUT)} (format parquet)")
     except (duckdb.InvalidInputException, duckdb.IOException, duckdb.ConversionException) as error:
         raise _refusal(error, read, head, text) from None
-    if _number(
-        con, "select count(*) from reject_errors where error_type::varchar in ('INVALID ENCODING', 'INVALID UNICODE')"
-    ):
-        raise _not_encoded(head.encoding)
     con.execute(
         """
         insert into rejects
@@ -226,6 +241,10 @@ def _cut(con: duckdb.DuckDBPyConnection, text: Path, profile: Profile, head: Hea
         from reject_errors group by line order by line
         """
     )
+    if _number(
+        con, "select count(*) from rejects where error like '%invalid_encoding%' or error like '%invalid_unicode%'"
+    ):
+        raise _not_encoded(head.encoding)
 
 
 def _refusal(error: duckdb.Error, read: Reading, head: Head, text: Path) -> Exception:
@@ -270,20 +289,57 @@ class _Lines:
     end: bytes
     is_ended: bool
     has_controls: bool
+    is_trimmed: bool
 
 
-def _line_count(text: Path) -> _Lines:
-    feeds = returns = 0
-    last = b""
-    has_controls = False
+def _look_through(text: Path, delimiter: str, quote: str) -> _Lines:
+    """Looks at every byte of a text, once."""
+    import numpy as np
+
+    mark = ord(quote) if quote else 0
+    edges = [*b"\n\r", *delimiter.encode(), mark]
+    counts = dict.fromkeys((*b"\n\r\t", 127), 0)
+    low = parity = 0
+    is_trimmed = True
+    # Two bytes are looked at again with the next piece: each blank is judged beside what follows it.
+    seen = b"\n"
     for piece in _pieces(text):
-        has_controls = has_controls or len(piece.translate(None, _CONTROLS)) < len(piece)
-        feeds, last = feeds + piece.count(b"\n"), piece[-1:]
-        if not feeds:
-            returns += piece.count(b"\r")
-    end = b"\n" if feeds or not returns else b"\r"
-    is_ended = last in (b"\n", b"\r")
-    return _Lines((feeds or returns) + (0 if is_ended else 1), end, is_ended, has_controls)
+        new = np.frombuffer(piece, dtype=np.uint8)
+        low += int(np.count_nonzero(new < 32))
+        for code in counts:
+            counts[code] += int(np.count_nonzero(new == code))
+        data = np.frombuffer(seen + piece, dtype=np.uint8)
+        is_mark = data == mark
+        if is_trimmed:
+            is_edge = _is_any_of(data, edges)
+            is_blank = _is_any_of(data, _BLANK_BYTES - {ord(delimiter)} if delimiter else _BLANK_BYTES)
+            blanks = np.flatnonzero(is_blank[1:-1] & (is_edge[:-2] | is_edge[2:])) + 1
+            # A comma within quotes is no edge of a value.
+            before = np.bitwise_xor.reduceat(is_mark.view(np.uint8), np.concatenate(([0], blanks)))[:-1]
+            is_outside = np.bitwise_xor.accumulate(before) == parity
+            is_trimmed = not bool((is_outside | is_mark[blanks - 1] | is_mark[blanks + 1]).any())
+        parity ^= int(np.count_nonzero(is_mark[:-2])) % 2
+        seen = seen[-1:] + piece if len(piece) < 2 else piece[-2:]
+    feeds, returns = counts[10], counts[13]
+    is_ended = seen[-1:] in (b"\n", b"\r")
+    return _Lines(
+        count=(feeds or returns) + (0 if is_ended else 1),
+        end=b"\n" if feeds or not returns else b"\r",
+        is_ended=is_ended,
+        has_controls=low > feeds + returns + counts[9] or counts[127] > 0,
+        is_trimmed=is_trimmed and seen[-1] not in _BLANK_BYTES,
+    )
+
+
+def _is_any_of(data: numpy.ndarray, codes: Iterable[int]) -> numpy.ndarray:
+    """Which bytes are one of some; those beyond ASCII are looked for only where there are any."""
+    import numpy as np
+
+    found = np.zeros(len(data), dtype=bool)
+    for code in codes:
+        if code < 128 or data.max(initial=0) > 127:
+            found |= data == code
+    return found
 
 
 def _number_lines(
@@ -294,10 +350,14 @@ def _number_lines(
     Rows of several lines, blank lines and lines that were not cut push the rows after them down.
     """
     cut = f"read_parquet({literal(out / _CUT)})"
-    rows = _number(con, f"select count(*) from {cut}")
     no_data = _no_data(profile.read, head)
-    is_plain = lines.count - head.lines == rows and not _number(con, "select count(*) from rejects")
-    if is_plain and not _number(con, f"select count(*) from {cut} where {no_data}"):
+    rows = _number(con, f"select count(*) from {cut}")
+    not_data = _number(con, f"select count(*) from {cut} where {no_data}")
+    rejects, first = con.execute("select count(*), min(record) from rejects").fetchone() or (0, None)
+    # A total below the rows pushes none of them down.
+    is_below = not rejects or first > head.records + rows
+    if is_below and not not_data and lines.count - head.lines == rows + rejects:
+        con.execute(f"update rejects set record = record - {head.records} + {head.lines}")
         (out / _CUT).rename(out / ROWS)
         _write_rejects(con, profile.read, head.delimiter, out)
         return f"file_row_number + {head.lines + 1}"
@@ -313,13 +373,12 @@ def _number_lines(
         import pyarrow
 
         con.register("row_lines", pyarrow.table({"_line": starts[is_row]}))
-        con.register("record_lines", pyarrow.table({"_line": starts, "record": range(1, len(starts) + 1)}))
-        con.execute("update rejects set record = l._line from record_lines as l where l.record = rejects.record")
+        if rejected:
+            at = [starts[record - 1] for record in rejected]
+            con.register("record_lines", pyarrow.table({"_line": at, "record": rejected}))
+            con.execute("update rejects set record = l._line from record_lines as l where l.record = rejects.record")
         numbered = f"select row_lines._line, c.* from row_lines positional join {cut} as c"
-    con.execute(
-        f"copy (select * from ({numbered}) where not ({no_data}) order by _line) "
-        f"to {literal(out / ROWS)} (format parquet)"
-    )
+    con.execute(f"copy (select * from ({numbered}) where not ({no_data})) to {literal(out / ROWS)} (format parquet)")
     (out / _CUT).unlink()
     _write_rejects(con, profile.read, head.delimiter, out)
     return "_line"
@@ -356,7 +415,9 @@ def _records(text: Path, end: bytes, quote: bytes) -> tuple[numpy.ndarray, numpy
 def _no_data(read: Reading, head: Head) -> str:
     """SQL: whether a row is a footer, or the header once more."""
     again = " and ".join(
-        f"trim(coalesce(c{place}, '')) = {literal(name)}" for place, name in enumerate(head.names) if name
+        f"contains(c{place}, {literal(name)}) and trim(c{place}) = {literal(name)}"
+        for place, name in enumerate(head.names)
+        if name
     )
     footer = f"regexp_full_match(coalesce(c0, ''), {literal(read.footer)})" if read.footer else "false"
     return f"({footer}) or ({again or 'false'})"
@@ -383,7 +444,7 @@ def _read_json_lines(
 ) -> _Read:
     """An object a line: its keys are the columns, lists of values are joined by |."""
     with _as_utf8(file, profile.read, head.encoding, work) as text:
-        lines = _line_count(text)
+        lines = _look_through(text, "", "")
         con.execute(
             f"""
             create temp table objects as
@@ -420,7 +481,7 @@ def _read_json_lines(
     )
     con.execute("insert into rejects select _line, 'not_an_object', line from placed where not is_object")
     _write_rejects(con, profile.read, "", out)
-    return "_line", (), False
+    return _Read("_line")
 
 
 def _read_sheet(
@@ -440,7 +501,7 @@ def _read_sheet(
         f"to {literal(out / ROWS)} (format parquet)"
     )
     _write_rejects(con, profile.read, "", out)
-    return "_line", (), False
+    return _Read("_line")
 
 
 def _read_parquet(
@@ -465,4 +526,4 @@ def _read_parquet(
         finally:
             link.unlink(missing_ok=True)
     _write_rejects(con, profile.read, "", out)
-    return "file_row_number + 1", (), False
+    return _Read("file_row_number + 1")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.parsing import Dates, cleaned, parsed
+from pipelines.parsing import Dates, parsed, trimmed, without
 from pipelines.profiles import ColumnSource
 
 
@@ -154,6 +154,6 @@ def test_every_day_comes_back_from_the_way_it_is_written(day, way):
 def test_blanks_go_and_names_that_look_like_nothing_stay(text, expected):
     with duckdb.connect() as con:
         assert (
-            con.execute(f"select {cleaned('t', ('--',))} from (select ?::varchar as t)", [text]).fetchone()[0]
+            con.execute(f"select {without(trimmed('t'), ('--',))} from (select ?::varchar as t)", [text]).fetchone()[0]
             == expected
         )
