@@ -164,19 +164,18 @@ def _read_csv(
     read = profile.read
     with _as_utf8(file, read, head.encoding, work) as text:
         try:
-            _cut(con, text, profile, head, out)
+            rows = _cut(con, text, profile, head, out)
         except _MixedLineEnds:
             con.execute("drop table if exists reject_errors; drop table if exists reject_scans")
             _unify_line_ends(text)
-            _cut(con, text, profile, head, out)
+            rows = _cut(con, text, profile, head, out)
         lines = _look_through(text, head.delimiter, read.quote)
         if not lines.is_ended:
-            records = _number(con, f"select count(*) from read_parquet({literal(out / _CUT)})")
-            records += head.records + _number(con, "select count(*) from rejects")
+            records = rows + head.records + _number(con, "select count(*) from rejects")
             if _number(con, "select max(record) from rejects") >= records:
                 raise RefusedFile("TRUNCATED", "the last line is cut short; deliver the whole file again")
         notes = () if lines.is_ended else ("the last line has no end; if the file was cut there, nobody can tell",)
-        line = _number_lines(con, text, lines, profile, head, read.quote, out)
+        line = _number_lines(con, text, lines, profile, head, rows, out)
         return _Read(line, notes, lines.has_controls, lines.is_trimmed)
 
 
@@ -218,21 +217,24 @@ class _MixedLineEnds(Exception):  # noqa: N818 - mended, not reported
     """Some lines end with CR LF and some with LF."""
 
 
-def _cut(con: duckdb.DuckDBPyConnection, text: Path, profile: Profile, head: Head, out: Path) -> None:
-    """Cuts the lines into fields: `cut.parquet`, and what cannot be cut into the table `rejects`."""
+def _cut(con: duckdb.DuckDBPyConnection, text: Path, profile: Profile, head: Head, out: Path) -> int:
+    """Cuts the lines into fields: so many rows of `cut.parquet`, and what cannot be cut in the table `rejects`."""
     read = profile.read
     columns = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(head.names)))
     source = f"""
         read_csv({literal(text)}, auto_detect = false, header = false, skip = {head.records},
             columns = {{{columns}}}, delim = {literal(head.delimiter)}, quote = {literal(read.quote)},
             escape = {literal(read.quote)}, nullstr = '', strict_mode = true,
-            hive_partitioning = false, store_rejects = true, rejects_limit = 0, max_line_size = {_MAX_LINE_BYTES})
+            hive_partitioning = false, store_rejects = true, rejects_limit = 0, max_line_size = {_MAX_LINE_BYTES},
+            buffer_size = {2 * _MAX_LINE_BYTES})
     """
     kept = ", ".join(_kept(head.names, profile))
     try:
-        con.execute(f"copy (select {kept} from {source}) to {literal(out / _CUT)} (format parquet)")
+        rows = _number(con, f"copy (select {kept} from {source}) to {literal(out / _CUT)} (format parquet)")
     except (duckdb.InvalidInputException, duckdb.IOException, duckdb.ConversionException) as error:
         raise _refusal(error, read, head, text) from None
+    if not _number(con, "select count(*) from reject_errors"):
+        return rows
     con.execute(
         """
         insert into rejects
@@ -245,6 +247,7 @@ def _cut(con: duckdb.DuckDBPyConnection, text: Path, profile: Profile, head: Hea
         con, "select count(*) from rejects where error like '%invalid_encoding%' or error like '%invalid_unicode%'"
     ):
         raise _not_encoded(head.encoding)
+    return rows
 
 
 def _refusal(error: duckdb.Error, read: Reading, head: Head, text: Path) -> Exception:
@@ -343,7 +346,7 @@ def _is_any_of(data: numpy.ndarray, codes: Iterable[int]) -> numpy.ndarray:
 
 
 def _number_lines(
-    con: duckdb.DuckDBPyConnection, text: Path, lines: _Lines, profile: Profile, head: Head, quote: str, out: Path
+    con: duckdb.DuckDBPyConnection, text: Path, lines: _Lines, profile: Profile, head: Head, rows: int, out: Path
 ) -> str:
     """How the line of a row follows from its place; kept in a column only where it is not plain counting.
 
@@ -351,17 +354,17 @@ def _number_lines(
     """
     cut = f"read_parquet({literal(out / _CUT)})"
     no_data = _no_data(profile.read, head)
-    rows = _number(con, f"select count(*) from {cut}")
     not_data = _number(con, f"select count(*) from {cut} where {no_data}")
     rejects, first = con.execute("select count(*), min(record) from rejects").fetchone() or (0, None)
     # A total below the rows pushes none of them down.
     is_below = not rejects or first > head.records + rows
     if is_below and not not_data and lines.count - head.lines == rows + rejects:
-        con.execute(f"update rejects set record = record - {head.records} + {head.lines}")
+        if rejects:
+            con.execute(f"update rejects set record = record - {head.records} + {head.lines}")
         (out / _CUT).rename(out / ROWS)
         _write_rejects(con, profile.read, head.delimiter, out)
         return f"file_row_number + {head.lines + 1}"
-    starts, is_blank = _records(text, lines.end, quote.encode())
+    starts, is_blank = _records(text, lines.end, profile.read.quote.encode())
     rejected = [record for (record,) in con.execute("select record from rejects").fetchall()]
     is_row = ~is_blank
     is_row[: head.records] = False
@@ -378,7 +381,8 @@ def _number_lines(
             con.register("record_lines", pyarrow.table({"_line": at, "record": rejected}))
             con.execute("update rejects set record = l._line from record_lines as l where l.record = rejects.record")
         numbered = f"select row_lines._line, c.* from row_lines positional join {cut} as c"
-    con.execute(f"copy (select * from ({numbered}) where not ({no_data})) to {literal(out / ROWS)} (format parquet)")
+    data = f"select * from ({numbered}) where not coalesce({no_data}, false)"
+    con.execute(f"copy ({data}) to {literal(out / ROWS)} (format parquet)")
     (out / _CUT).unlink()
     _write_rejects(con, profile.read, head.delimiter, out)
     return "_line"
@@ -393,6 +397,7 @@ def _records(text: Path, end: bytes, quote: bytes) -> tuple[numpy.ndarray, numpy
 
     ends, are_inside, lengths = [], [], []
     offset = parity = 0
+    last = 0
     for piece in _pieces(text):
         data = np.frombuffer(piece, dtype=np.uint8)
         found = np.flatnonzero(data == end[0])
@@ -400,26 +405,28 @@ def _records(text: Path, end: bytes, quote: bytes) -> tuple[numpy.ndarray, numpy
         are_inside.append((np.searchsorted(quotes, found) + parity) % 2 == 1)
         parity = (parity + len(quotes)) % 2
         # Before LF, a CR belongs to the line's end.
-        lengths.append(np.where(data[np.maximum(found - 1, 0)] == 13, 1, 0))
+        before = np.concatenate(([last], data[:-1]))
+        lengths.append(np.where(before[found] == 13, 1, 0))
+        last = data[-1]
         ends.append(found + offset)
         offset += len(piece)
     places, inside, returns = np.concatenate(ends), np.concatenate(are_inside), np.concatenate(lengths)
     if not len(places) or places[-1] != offset - 1:
         places, inside, returns = np.append(places, offset), np.append(inside, False), np.append(returns, 0)
-    last = np.flatnonzero(~inside)
-    starts = np.concatenate(([1], last[:-1] + 2))
-    before = np.concatenate(([-1], places[last[:-1]]))
-    return starts, places[last] - before - 1 - returns[last] <= 0
+    ended = np.flatnonzero(~inside)
+    starts = np.concatenate(([1], ended[:-1] + 2))
+    ends_before = np.concatenate(([-1], places[ended[:-1]]))
+    return starts, places[ended] - ends_before - 1 - returns[ended] <= 0
 
 
 def _no_data(read: Reading, head: Head) -> str:
-    """SQL: whether a row is a footer, or the header once more."""
+    """SQL: whether a row is a footer, or the header once more; null is no."""
     again = " and ".join(
         f"contains(c{place}, {literal(name)}) and trim(c{place}) = {literal(name)}"
         for place, name in enumerate(head.names)
         if name
     )
-    footer = f"regexp_full_match(coalesce(c0, ''), {literal(read.footer)})" if read.footer else "false"
+    footer = f"regexp_full_match(c0, {literal(read.footer)})" if read.footer else "false"
     return f"({footer}) or ({again or 'false'})"
 
 
@@ -497,7 +504,7 @@ def _read_sheet(
     blank = " and ".join(f"{name} is null" for name in names)
     con.execute(
         f"copy (select _line, {', '.join(_kept(head.names, profile))} from (select _line, {trimmed} from delivered) "
-        f"where not ({blank}) and not ({_no_data(profile.read, head)}) order by _line) "
+        f"where not ({blank}) and not coalesce({_no_data(profile.read, head)}, false) order by _line) "
         f"to {literal(out / ROWS)} (format parquet)"
     )
     _write_rejects(con, profile.read, "", out)

@@ -21,40 +21,6 @@ BENCH = ROOT / ".bench"
 PERFWH = Path(sys.executable).parent / "perfwh"
 
 
-# The same files, cut and typed by DuckDB's reader as their profiles say, into tables in memory: nothing is judged, kept
-# or written. Texts, numbers and flags have the types of the entity; dates that are not ISO stay texts.
-_READ_ALONE = """
-import duckdb, sys
-from pathlib import Path
-from pipelines.entities import SQL_TYPES
-from pipelines.heads import head_of
-from pipelines.landing import list_files, take_in
-from pipelines.profiles import load_profiles, normalised
-from pipelines.recognising import recognise
-
-landing, profiles = Path(sys.argv[1]), load_profiles(None)
-con = duckdb.connect(config={'threads': 2})
-for path in list_files(landing):
-    profile = recognise(take_in(path, landing), profiles).profile
-    head = head_of(path, profile)
-    types = {'c%d' % place: 'varchar' for place in range(len(head.names))}
-    for name, spec in profile.columns.items():
-        kind = profile.type_of(name)
-        for place, header in enumerate(head.names):
-            plain = not spec.dates and not spec.values and not spec.number.strip and not spec.number.thousands
-            if plain and normalised(header) in map(normalised, spec.sources) and kind not in ('timestamp', 'boolean'):
-                types['c%d' % place] = SQL_TYPES[kind]
-    if head.format == 'csv':
-        encoding = {'windows-1252': 'latin-1'}.get(head.encoding, head.encoding)
-        con.execute(
-            'create or replace temp table t as select * from read_csv(?, auto_detect = false, header = false, '
-            'skip = %d, delim = ?, quote = ?, columns = %r, encoding = ?, '
-            'ignore_errors = true)' % (head.records, types),
-            [str(path), head.delimiter, profile.read.quote, encoding],
-        )
-"""
-
-
 def measured(command: list[str], **environment: str) -> tuple[float, float, float, str]:
     """CPU seconds, wall seconds and peak memory (MB) of a command and its children, and what it said."""
     script = (
@@ -142,11 +108,14 @@ def main() -> None:
     script = "import duckdb, sys; duckdb.connect(config={'threads': 2}).execute(open(sys.argv[1]).read())"
     baseline = measured([sys.executable, "-c", script, str(BENCH / "baseline.sql")])
     lines.append(("hand-written SQL", *baseline[:3]))
-    lines.append(("DuckDB's read_csv", *measured([sys.executable, "-c", _READ_ALONE, str(landing)])[:3]))
+    reading = json.loads(measured([sys.executable, str(ROOT / "scripts" / "bench_reading.py"), str(landing)])[3])
     print(f"\n{given.employees:,} people × {given.months} months, {size / 1e6:,.0f} MB of exports\n")
     print(f"{'stage':<22}{'CPU s':>9}{'wall s':>9}{'peak MB':>10}{'CPU ratio':>11}")
     for name, cpu_s, wall_s, peak in lines:
         print(f"{name:<22}{cpu_s:>9.1f}{wall_s:>9.1f}{peak:>10,.0f}{cpu_s / baseline[0]:>11.2f}")
+    print("\nreading beside DuckDB's own read_csv, same files, CPU s")
+    for name, cpu_s in reading.items():
+        print(f"{name:<22}{cpu_s:>9.1f}{cpu_s / reading['read_csv']:>11.2f}")
     rows = re.findall(r"^(\w+) +([\d,]+)$", said, re.MULTILINE)
     print("\nmarts: " + ", ".join(f"{name} {count}" for name, count in rows))
     if not given.keep:

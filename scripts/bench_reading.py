@@ -1,12 +1,12 @@
 """Measures reading beside DuckDB's own `read_csv` with the same types, file by file, in one process.
 
-Four ways, in turn, so that noise meets all alike; of each file and way the best of some rounds counts:
+Four ways, in turn, so that noise meets all alike; of each file and way the median of some rounds counts:
 
 read_csv               DuckDB as it comes, with the types of the profile, from CSV to Parquet. No lines are numbered,
                        nothing is kept of lines that cannot be read, no total or title is looked for.
 read_csv, our threads  The same on as many threads as we give a file of its size: a second one costs a small file more
                        CPU than it saves time.
-read                   `reading.read_file`: raw Parquet, lines that cannot be read in Parquet of their own, line numbers.
+read                   `reading.read_file`: raw Parquet, unreadable lines in Parquet of their own, numbered lines.
 conform                `conforming.conform`: from raw to typed rows, judged by each critical rule, and the quarantine.
 
 Prints CPU seconds as JSON. Usage: python scripts/bench_reading.py LANDING
@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import resource
 import shutil
+import statistics
 import sys
 import tempfile
 from collections import defaultdict
@@ -39,7 +40,7 @@ from pipelines.profiles import Profile, load_profiles, normalised
 from pipelines.recognising import recognise
 from pipelines.settings import Settings, load_settings
 
-_ROUNDS = 3
+_ROUNDS = 5
 T = TypeVar("T")
 
 
@@ -97,7 +98,7 @@ def measured(
 def main(landing: Path) -> dict[str, float]:
     """CPU seconds of each way over all CSV files below a folder that no lookup is needed for."""
     profiles = load_profiles(None)
-    best: dict[tuple[str, str], float] = defaultdict(lambda: float("inf"))
+    measures: dict[tuple[str, str], list[float]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as folder:
         settings = load_settings(landing=landing, warehouse=Path(folder))
         default = duckdb.connect(config={"threads": settings.threads})
@@ -111,11 +112,11 @@ def main(landing: Path) -> dict[str, float]:
             for file, profile in files:
                 out = Path(folder) / f"{number}-{file.sha256}"
                 for way, cpu in measured(file, profile, settings, default, out).items():
-                    best[way, file.name] = min(best[way, file.name], cpu)
+                    measures[way, file.name].append(cpu)
                 shutil.rmtree(out)
     sums: dict[str, float] = defaultdict(float)
-    for (way, _), cpu in best.items():
-        sums[way] += cpu
+    for (way, _), cpu in measures.items():
+        sums[way] += statistics.median(cpu)
     return dict(sums)
 
 

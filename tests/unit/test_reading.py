@@ -8,7 +8,7 @@ import zipfile
 import duckdb
 import pandas
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -245,3 +245,38 @@ def test_every_text_arrives_as_it_stood(tmp_path_factory, cells):
     rows, rejects = rows_of(settings, "a.csv", buffer.getvalue())
     assert rejects == []
     assert rows == [(line, *row) for line, row in zip(lines, cells, strict=True)]
+
+
+_PADDED = st.text(st.sampled_from('ab ,"\t\u00a0\u200b\u00e9'), max_size=5)
+
+
+@hypothesis_settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cells=st.lists(st.tuples(_PADDED, _PADDED), min_size=1, max_size=12), quoting=st.sampled_from([0, 1]))
+def test_what_is_called_trimmed_has_no_blanks_around_any_value(tmp_path_factory, monkeypatch, cells, quoting):
+    """A law, whatever the pieces are that a text is looked through in."""
+    import csv
+
+    from pipelines import reading
+
+    text = tmp_path_factory.mktemp("law") / "a.csv"
+    with text.open("w", encoding="utf-8", newline="") as out:
+        csv.writer(out, lineterminator="\n", quoting=quoting).writerows(cells)
+    blanks = " \t\u00a0\u200b\ufeff"
+    padded = any(cell != cell.strip(blanks) for row in cells for cell in row)
+    found = []
+    for piece in (2, 3, 7, 1 << 20):
+        monkeypatch.setattr(reading, "_PIECE", piece)
+        found.append(reading._look_through(text, ",", '"'))
+    assert len(set(found)) == 1
+    assert not (padded and found[0].is_trimmed)
+
+
+def test_commas_within_quotes_and_blanks_within_values_are_no_padding(tmp_path):
+    from pipelines import reading
+
+    text = tmp_path / "a.csv"
+    text.write_text('name,title\n"Moss, Ada",chief of staff\n"Reed ,Bo","two\n lines"\n')
+    assert reading._look_through(text, ",", '"').is_trimmed
+    for padded in ("a , b\n", '"a ",b\n', "a, b\n", " a,b\n", "a,b \n", "a,b\u00a0\n", "a,b "):
+        text.write_text(padded, encoding="utf-8")
+        assert not reading._look_through(text, ",", '"').is_trimmed
