@@ -252,6 +252,7 @@ def set_rules(entity: str, headcount_fall_limit: float) -> tuple[Rule, ...]:
                         select as_of, count(distinct employee_id) as people
                         from {{batch}}
                         where effective_on is null and _violations is null and as_of is not null
+                            and not coalesce(is_partial, false)
                         group by as_of
                     ) as snapshots
                 ) as compared

@@ -15,7 +15,7 @@ import duckdb
 from expectations import SUITES, Rule
 from expectations.rules import Unique
 from pipelines.database import identifier, literal, scratch
-from pipelines.deciding import dates_of, refuse_rounded_ids
+from pipelines.deciding import as_range, dates_of, ranges_made_days, refuse_rounded_ids
 from pipelines.entities import ENTITIES, LOOKUP, SQL_TYPES, ColumnType
 from pipelines.errors import RefusedFile
 from pipelines.parsing import Dates, expectation, parsed, strptime_date, trimmed, without
@@ -100,6 +100,7 @@ class Conformed:
     rows_loaded: int
     rows_quarantined: int
     rows_duplicate: int
+    notes: tuple[str, ...] = ()
 
 
 def conform(
@@ -121,7 +122,8 @@ def conform(
         con.execute("set timezone = 'UTC'")
         left_out = _left_out(raw, profile)
         con.execute(f"create temp view delivered as {_delivered(raw)}")
-        con.execute(f"create temp view clean as {_clean(raw)}")
+        ranges, notes = ranges_made_days(con, f"({_clean(raw, [])})", _texts_that_may_be_ranges(raw, profile))
+        con.execute(f"create temp view clean as {_clean(raw, ranges)}")
         con.execute(f"create temp view source as select * from clean where not ({left_out})")
         texts = {
             column: _text(raw, name, profile, column, spec)
@@ -154,7 +156,7 @@ def conform(
             """
         ).fetchone()
     loaded, quarantined, duplicate = (int(count) for count in counts or (0, 0, 0))
-    return Conformed(raw.row_count + raw.reject_count, loaded, quarantined, duplicate)
+    return Conformed(raw.row_count + raw.reject_count, loaded, quarantined, duplicate, tuple(notes))
 
 
 def _delivered(raw: RawFile) -> str:
@@ -162,11 +164,24 @@ def _delivered(raw: RawFile) -> str:
     return f"select {raw.line} as _line, {places} from read_parquet({literal(raw.rows)}, file_row_number = true)"
 
 
-def _clean(raw: RawFile) -> str:
-    if raw.is_trimmed:
-        return "select * from delivered"
-    places = ", ".join(f"{trimmed(f'c{place}')} as c{place}" for place in range(len(raw.header)))
-    return f"select _line, {places} from delivered"
+def _clean(raw: RawFile, ranges: list[str]) -> str:
+    """The fields without blanks around them, and without what a spreadsheet did to some."""
+    texts = {f"c{place}": f"c{place}" if raw.is_trimmed else trimmed(f"c{place}") for place in range(len(raw.header))}
+    columns = [f"{as_range(text) if column in ranges else text} as {column}" for column, text in texts.items()]
+    return f"select _line, {', '.join(columns)} from delivered"
+
+
+def _texts_that_may_be_ranges(raw: RawFile, profile: Profile) -> dict[str, str]:
+    """Raw column → header of texts that name groups and answers, not people."""
+    columns = {column: raw.header[int(column[1:])] for column in _item_columns(raw, profile)}
+    if profile.entity not in ENTITIES:
+        return columns
+    for name, spec in profile.columns.items():
+        kind = ENTITIES[profile.entity].by_name[name]
+        column = raw.column(spec.sources) if spec.sources else None
+        if column and kind.type == "text" and kind.data_class not in ("direct_identifier", "free_text"):
+            columns[column] = raw.header[int(column[1:])]
+    return columns
 
 
 def _left_out(raw: RawFile, profile: Profile) -> str:

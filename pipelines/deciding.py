@@ -1,4 +1,4 @@
-"""What only a whole column can tell: in which order its dates are written, and whether a spreadsheet rounded its ids.
+"""What only a whole column can tell: in which order its dates are written, and what a spreadsheet made of it.
 
 Nothing is decided row by row. A column that fits two orders is decided by the profile, or by another date that must
 not be later; else the file is refused, with the number of rows in doubt.
@@ -12,12 +12,18 @@ import duckdb
 
 from expectations import SUITES
 from expectations.rules import NotBefore
+from pipelines.database import literal
 from pipelines.errors import RefusedFile
 from pipelines.parsing import DateOrder, Dates, day_of, first_number, is_iso, parsed, second_number
 from pipelines.profiles import ColumnSource, Profile
 
 # What spreadsheets make of long numbers; an id that merely looks like 1E5 is none of these.
 _ROUNDED = r"[0-9](\.[0-9]+)?E\+[0-9]{2}"
+# ... and what they make of a range like 11-20: a day.
+_NAMED = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_MONTH_FIRST = rf"({'|'.join(_NAMED)})-([0-9]{{1,2}})"
+_MONTH_LAST = rf"([0-9]{{1,2}})-({'|'.join(_NAMED)})"
+_RANGE = r"[0-9]+ ?[-–] ?[0-9]+"
 
 
 def dates_of(con: duckdb.DuckDBPyConnection, source: str, texts: dict[str, str], profile: Profile) -> dict[str, Dates]:
@@ -142,3 +148,58 @@ def refuse_rounded_ids(con: duckdb.DuckDBPyConnection, source: str, texts: dict[
                 f"column {_header(profile, name)}: {rows} rows hold ids like 1.23E+11, whose digits a spreadsheet has "
                 "dropped; export again, without opening the file in a spreadsheet",
             )
+
+
+def ranges_made_days(
+    con: duckdb.DuckDBPyConnection, source: str, columns: dict[str, str]
+) -> tuple[list[str], list[str]]:
+    """Which columns hold ranges like 11-20 that a spreadsheet shows as Nov-20 or 20-Nov.
+
+    In a column that holds other ranges it is certain what stood there, since a range goes up; elsewhere it is not.
+
+    Args:
+        con: a connection that knows the rows.
+        source: the rows, as SQL.
+        columns: raw column → its header, of columns that hold texts.
+
+    Returns:
+        The columns where it is certain, and a note for each column concerned.
+    """
+    if not columns:
+        return [], []
+    counts = _one(
+        con,
+        [
+            # Few values are as short as that; the others need not be looked at closely.
+            f"count(*) filter (length({name}) between 3 and 9 and regexp_full_match(lower({name}), {literal(pattern)}))"
+            for name in columns
+            for pattern in (f"{_MONTH_FIRST}|{_MONTH_LAST}", _RANGE)
+        ],
+        source,
+    )
+    certain, notes = [], []
+    for (name, header), days, ranges in zip(columns.items(), counts[::2], counts[1::2], strict=True):
+        if days and ranges:
+            certain.append(name)
+            notes.append(
+                f"{header}: {days} ranges that a spreadsheet made days of (Nov-20 from 11-20) are ranges again"
+            )
+        elif days:
+            notes.append(
+                f"{header}: {days} values look like ranges that a spreadsheet made days of; kept as they stand"
+            )
+    return certain, notes
+
+
+def as_range(text: str) -> str:
+    """SQL: the range that a spreadsheet made a day of; other texts as they are."""
+
+    def way(pattern: str, month: int, number: int) -> str:
+        whole = literal(f"^(?:{pattern})$")
+        low = f"list_position({_NAMED}, regexp_extract(lower({text}), {whole}, {month}))"
+        high = f"cast(regexp_extract(lower({text}), {whole}, {number}) as integer)"
+        return (
+            f"when regexp_matches(lower({text}), {whole}) then least({low}, {high}) || '-' || greatest({low}, {high})"
+        )
+
+    return f"case {way(_MONTH_FIRST, 1, 2)} {way(_MONTH_LAST, 2, 1)} else {text} end"

@@ -88,6 +88,9 @@ _EMPLOYEES = Entity(
         Column("exit_reason", "text", "Reason as the export words it.", data_class="sensitive"),
         Column("is_regretted", "boolean", "Whether the company regrets the exit."),
         Column("is_primary", "boolean", "False for a job beside the main one."),
+        Column(
+            "is_partial", "boolean", "True in a snapshot of some people only; who is absent from it stays as before."
+        ),
         Column("original_hire_date", "date", "First hire ever, where the export knows it."),
         Column("full_name", "text", "Name.", data_class="direct_identifier"),
         Column("email", "text", "E-mail address.", data_class="direct_identifier"),

@@ -78,6 +78,16 @@ def test_ids_stay_text(settings):
     assert (rows[0]["goal_id"], rows[0]["parent_goal_id"]) == ("00123", "1E5")
 
 
+def test_ranges_that_a_spreadsheet_made_days_of_are_ranges_again_where_that_is_certain(settings):
+    head = "employee_id,hire_date,as_of,department,division\n"
+    people = [("1-10", "20-Nov"), (" Nov-20", "Sales"), ("5-Feb", "Sales"), ("Feb-05", "Sales"), ("21-50", "Nova-20")]
+    text = head + "".join(f"{i},2020-01-01,2024-01-31,{size},{other}\n" for i, (size, other) in enumerate(people))
+    done, rows, _ = load(settings, text, "employees")
+    assert [row["department"] for row in rows] == ["1-10", "11-20", "2-5", "2-5", "21-50"]
+    assert [row["division"] for row in rows] == ["20-Nov", "Sales", "Sales", "Sales", "Nova-20"]
+    assert "department: 3 ranges" in done.message and "division: 1 values look like ranges" in done.message
+
+
 def test_two_different_rows_for_one_person_on_one_day_are_both_quarantined(settings):
     text = "employee_id,hire_date,as_of,department\n1,2020-01-01,2024-01-31,A\n1,2020-01-01,2024-01-31,B\n"
     done, _, bad = load(settings, text, "employees")

@@ -76,8 +76,8 @@ def test_a_snapshot_that_collapses_is_found(tmp_path):
         con.execute("create schema delivered")
         con.execute(
             "create table delivered.employees as select i::varchar as employee_id, day as as_of, null::date as effective_on, "
-            "null::varchar as _violations from range(100) t (i), (values (date '2024-01-31', 100), (date '2024-02-29', 71), "
-            "(date '2024-03-31', 40)) d (day, people) where i < people"
+            "day = date '2024-03-10' as is_partial, null::varchar as _violations from range(100) t (i), (values (date '2024-01-31', 100), (date '2024-02-29', 71), "
+            "(date '2024-03-10', 2), (date '2024-03-31', 40)) d (day, people) where i < people"
         )
     checks = {c.check_name: c for c in judge(path, "delivered", "employees", set_rules("employees", 0.3), "employees")}
     check = checks["headcount_does_not_collapse"]
@@ -92,7 +92,7 @@ def test_a_missing_month_and_a_day_to_come_are_found(tmp_path):
         con.execute("create schema delivered")
         con.execute(
             "create table delivered.employees as select 'a' as employee_id, day as as_of, null::date as effective_on, "
-            "null::varchar as _violations from (values (date '2024-01-31'), (date '2024-03-31'), "
+            "false as is_partial, null::varchar as _violations from (values (date '2024-01-31'), (date '2024-03-31'), "
             "(date '2024-04-30'), (date '2199-05-31')) d (day)"
         )
     checks = {c.check_name: c for c in judge(path, "delivered", "employees", set_rules("employees", 0.3), "employees")}

@@ -13,10 +13,11 @@ delivered as (
 
 ),
 
+-- Only from a snapshot of everyone can anybody be missed.
 snapshots as (
 
-    select as_of, lead(as_of) over (order by as_of) as next_as_of
-    from (select distinct seen_on as as_of from delivered where is_snapshot) as days
+    select as_of, lag(as_of) over (order by as_of) as as_of_before
+    from (select distinct seen_on as as_of from delivered where is_snapshot and not is_partial) as days
 
 ),
 
@@ -63,12 +64,15 @@ shown as (
         newest.*,
         seen.first_seen_on,
         seen.is_main,
-        snapshots.next_as_of
+        snapshots.as_of as next_as_of
     from newest
     inner join seen
         on newest.employee_id = seen.employee_id and newest.hire_date = seen.hire_date
     left join snapshots
-        on newest.is_snapshot and newest.last_seen_on = snapshots.as_of
+        on
+            newest.is_snapshot
+            and newest.last_seen_on < snapshots.as_of
+            and newest.last_seen_on >= coalesce(snapshots.as_of_before, newest.last_seen_on)
 
 ),
 

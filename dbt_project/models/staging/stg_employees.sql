@@ -64,6 +64,7 @@ renamed as (
         case when l.old_id is null then s.exit_reason end as exit_reason,
         case when l.old_id is null then s.is_regretted end as is_regretted,
         coalesce(s.is_primary, true) as is_primary,
+        coalesce(s.is_partial, false) as is_partial,
         s.full_name,
         lower(s.email) as email,
         {% for attribute in carried_attributes() -%}
@@ -104,6 +105,7 @@ final as (
         newest.exit_reason,
         newest.is_regretted,
         newest.is_primary,
+        newest.is_partial,
         {% for attribute in carried_attributes() -%}
         newest.{{ attribute }},
         {% endfor -%}
