@@ -281,8 +281,10 @@ def plain_file(path: Path, read: Reading) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def sheet(path: Path, read: Reading, most: int | None = None) -> pandas.DataFrame:
+def sheet(path: Path, read: Reading, most: int | None = None, dtype: type = str) -> pandas.DataFrame:
     """The rows of a workbook's sheet, or the first of them, every cell as text; columns are counted from 0.
+
+    With `object` as `dtype` numbers stay numbers.
 
     Raises:
         RefusedFile: the workbook cannot be read, or lacks the sheet.
@@ -296,7 +298,7 @@ def sheet(path: Path, read: Reading, most: int | None = None) -> pandas.DataFram
             engine="calamine",
             header=None,
             nrows=most,
-            dtype=str,
+            dtype=dtype,
             keep_default_na=False,
         )
     except ValueError:

@@ -26,6 +26,7 @@ from pipelines.settings import Settings
 
 if TYPE_CHECKING:
     import numpy
+    import pandas
 
 ROWS = "rows.parquet"
 REJECTS = "rejects.parquet"
@@ -496,6 +497,7 @@ def _read_sheet(
 ) -> _Read:
     with plain_file(file.path, profile.read) as plain:
         rows = sheet(plain, profile.read)
+        _refuse_rounded_numbers(rows, head, plain, profile)
     names = [f"c{place}" for place in range(len(head.names))]
     frame = rows.iloc[head.records :].set_axis(names, axis=1)
     frame.insert(0, "_line", range(head.records + 1, head.records + 1 + len(frame)))
@@ -509,6 +511,23 @@ def _read_sheet(
     )
     _write_rejects(con, profile.read, "", out)
     return _Read("_line")
+
+
+def _refuse_rounded_numbers(rows: pandas.DataFrame, head: Head, plain: Path, profile: Profile) -> None:
+    """A workbook keeps 15 digits of a number; what a longer one was nobody can tell. Texts are as long as they are."""
+    asked = profile.known_headers()
+    used = [place for place, name in enumerate(head.names) if normalised(name) in asked]
+    is_long = rows.iloc[head.records :, used].apply(lambda column: column.str.fullmatch("[0-9]{16,}"))
+    if not is_long.to_numpy().any():
+        return
+    cells = sheet(plain, profile.read, dtype=object).iloc[head.records :, used]
+    is_rounded = is_long & cells.map(lambda cell: isinstance(cell, int | float))
+    for place in is_rounded.columns[is_rounded.any()]:
+        raise RefusedFile(
+            "ID_FORMAT",
+            f"column {head.names[place]}: {int(is_rounded[place].sum())} numbers of more than 15 digits, of which a "
+            "workbook keeps 15; format the column as text and export again",
+        )
 
 
 def _read_parquet(

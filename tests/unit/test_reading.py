@@ -280,3 +280,17 @@ def test_commas_within_quotes_and_blanks_within_values_are_no_padding(tmp_path):
     for padded in ("a , b\n", '"a ",b\n', "a, b\n", " a,b\n", "a,b \n", "a,b\u00a0\n", "a,b "):
         text.write_text(padded, encoding="utf-8")
         assert not reading._look_through(text, ",", '"').is_trimmed
+
+
+def test_long_numbers_in_workbooks_come_out_whole_or_refuse_the_file(settings):
+    """A workbook keeps 15 digits of a number; ids longer than that have lost some, and look as if nothing was missing."""
+    frame = pandas.DataFrame(
+        {"goal_id": [123456789012345, 12345678901], "parent_goal_id": ["12345678901234567890", "B"]}
+    )
+    frame.to_excel(settings.landing / "a.xlsx", index=False)
+    rows, _ = rows_of(settings, "a.xlsx", (settings.landing / "a.xlsx").read_bytes(), format="excel")
+    assert rows == [(2, "123456789012345", "12345678901234567890"), (3, "12345678901", "B")]
+    frame = pandas.DataFrame({"goal_id": [1.2345678901234567e17, 1], "parent_goal_id": ["A", "B"]})
+    frame.to_excel(settings.landing / "b.xlsx", index=False)
+    with pytest.raises(RefusedFile, match=r"ID_FORMAT.*goal_id: 1 numbers"):
+        rows_of(settings, "b.xlsx", (settings.landing / "b.xlsx").read_bytes(), format="excel")
