@@ -77,11 +77,16 @@ def run(landing: Path | None, warehouse: Path | None, profiles: Path | None, obs
 @_options
 @click.option("--quarantine", is_flag=True, help="Why rows were kept back, cause by cause, with masked examples.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
-def status(landing: Path | None, warehouse: Path | None, quarantine: bool, as_json: bool) -> None:
+@click.option("--page", type=click.Path(path_type=Path), help="File to write the data-quality page (HTML) to.")
+def status(landing: Path | None, warehouse: Path | None, quarantine: bool, as_json: bool, page: Path | None) -> None:
     """Loads, quarantine, checks and versions; of the last run too if it published nothing."""
-    from pipelines import reporting
+    from pipelines import quality_page, reporting
 
     settings = _in_force(landing, warehouse)
+    if page:
+        quality_page.write(reporting.status(settings), page)
+        click.echo(f"Data quality: {page}")
+        return
     found = reporting.quarantined(settings) if quarantine else reporting.status(settings)
     if as_json:
         click.echo(json.dumps(found, indent=2, default=str))

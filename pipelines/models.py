@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import shutil
 import time
@@ -120,6 +121,16 @@ def dbt_checks(run_results: dict[str, Any], manifest: dict[str, Any]) -> list[Ch
                 result["status"] == "pass",
                 int(result.get("failures") or 0),
                 0,
+                _asked(node),
             )
         )
     return checks
+
+
+def _asked(node: dict[str, Any]) -> str:
+    """What a test asks: the comment that a singular one begins with, the arguments of a generic one."""
+    if generic := node.get("test_metadata"):
+        given = {name: value for name, value in generic["kwargs"].items() if name != "model"}
+        return f"{generic['name']}: {', '.join(f'{name} {value}' for name, value in given.items())}"
+    lines = itertools.takewhile(lambda line: line.startswith("--"), node["raw_code"].splitlines())
+    return " ".join(line.removeprefix("--").strip() for line in lines)

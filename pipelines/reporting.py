@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from pipelines import quality_page
 from pipelines.errors import EXIT_BLOCKED, EXIT_PUBLISHED
 from pipelines.loads import superseded
 from pipelines.publishing import published_manifest
@@ -71,6 +72,9 @@ def print_summary(settings: Settings, run_id: str, code: int) -> None:
             console.print(f"  {check.asset} · {check.check_name}: {check.failing_rows:,} rows", markup=False)
         if len(warnings) > _MOST_LINES:
             console.print(f"  ... and {len(warnings) - _MOST_LINES} more: perfwh status")
+    page = settings.warehouse / "data_quality.html"
+    quality_page.write(status(settings), page)
+    console.print(f"\nData quality: {page}")
     published = settings.warehouse / "published"
     if code == EXIT_PUBLISHED:
         console.print(f"\nPublished version {run.read('outcome')['version']}: {published}")

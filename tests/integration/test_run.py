@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import shutil
@@ -126,6 +127,23 @@ def test_status(sample):
     assert "Checks:" in perfwh("status", "--landing", sample.landing, "--warehouse", sample.warehouse).stdout
 
 
+def test_the_data_quality_page_tells_every_check_with_what_it_asks(sample, tmp_path):
+    page = tmp_path / "page.html"
+    done = perfwh("status", "--page", page, "--landing", sample.landing, "--warehouse", sample.warehouse)
+    assert done.returncode == 0, done.stderr
+    text = html.unescape(page.read_text())
+    assert page.read_text() == (sample.warehouse / "data_quality.html").read_text()
+    found = json.loads(perfwh("status", "--json", "--landing", sample.landing, "--warehouse", sample.warehouse).stdout)[
+        "last_run"
+    ]
+    assert len(found["checks"]) > 200
+    for check in found["checks"]:
+        assert check["description"], check
+        assert f'<td class="rule">{check["check_name"]}</td><td>{check["description"]}</td>' in text
+    assert all(f"<td>{load['file_name']}</td>" in text for load in found["loads"])
+    assert "assert_raters_are_known" in text and "somebody whom the exports know" in text
+
+
 def test_aggregates_hold_no_person(sample):
     """Every text of the published aggregates against every name, id, address and birth date of the exports."""
     people = {
@@ -145,6 +163,8 @@ def test_aggregates_hold_no_person(sample):
                 texts |= {row[0] for row in sample.query(f'select distinct "{column}" from {table}')}
     assert len(texts) > 50
     assert texts & people == set()
+    page = (sample.warehouse / "data_quality.html").read_text()
+    assert not {person for person in people if person and len(person) > 6 and person in page}
     for folder in (sample.warehouse / "runs", sample.published / "manifest.json"):
         for path in [folder] if folder.is_file() else folder.rglob("*.json"):
             text = path.read_text()
