@@ -301,10 +301,10 @@ def _look_through(text: Path, delimiter: str, quote: str) -> _Lines:
     import numpy as np
 
     mark = ord(quote) if quote else 0
-    edges = [*b"\n\r", *delimiter.encode(), mark]
+    ends = [*b"\n\r", *delimiter.encode()]
     counts = dict.fromkeys((*b"\n\r\t", 127), 0)
-    low = parity = 0
-    is_trimmed = True
+    low = parity = opening = closing = astray = 0
+    is_trimmed, is_within_quotes = True, False
     # Two bytes are looked at again with the next piece: each blank is judged beside what follows it.
     seen = b"\n"
     for piece in _pieces(text):
@@ -315,17 +315,27 @@ def _look_through(text: Path, delimiter: str, quote: str) -> _Lines:
         data = np.frombuffer(seen + piece, dtype=np.uint8)
         is_mark = data == mark
         if is_trimmed:
-            is_edge = _is_any_of(data, edges)
+            is_end = _is_any_of(data, ends)
+            is_edge = is_end | is_mark
             is_blank = _is_any_of(data, _BLANK_BYTES - {ord(delimiter)} if delimiter else _BLANK_BYTES)
             blanks = np.flatnonzero(is_blank[1:-1] & (is_edge[:-2] | is_edge[2:])) + 1
             # A comma within quotes is no edge of a value.
             before = np.bitwise_xor.reduceat(is_mark.view(np.uint8), np.concatenate(([0], blanks)))[:-1]
             is_outside = np.bitwise_xor.accumulate(before) == parity
             is_trimmed = not bool((is_outside | is_mark[blanks - 1] | is_mark[blanks + 1]).any())
+            is_within_quotes = is_within_quotes or len(blanks) > 0
+            opens, closes = is_mark[1:-1] & is_end[:-2], is_mark[1:-1] & is_end[2:]
+            is_doubled = is_mark[:-2] | is_mark[2:]
+            opening += int(np.count_nonzero(opens))
+            closing += int(np.count_nonzero(closes))
+            astray += int(np.count_nonzero(is_mark[1:-1] & ~(opens | closes | is_doubled)))
         parity ^= int(np.count_nonzero(is_mark[:-2])) % 2
         seen = seen[-1:] + piece if len(piece) < 2 else piece[-2:]
     feeds, returns = counts[10], counts[13]
     is_ended = seen[-1:] in (b"\n", b"\r")
+    if is_within_quotes and (opening != closing or astray):
+        # A quote within a value that is not quoted: what is within quotes cannot be told by counting them.
+        is_trimmed = False
     return _Lines(
         count=(feeds or returns) + (0 if is_ended else 1),
         end=b"\n" if feeds or not returns else b"\r",

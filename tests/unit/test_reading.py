@@ -271,6 +271,30 @@ def test_what_is_called_trimmed_has_no_blanks_around_any_value(tmp_path_factory,
     assert not (padded and found[0].is_trimmed)
 
 
+@hypothesis_settings(max_examples=400, deadline=None)
+@given(
+    lines=st.lists(
+        st.sampled_from(['a"b,c', "x, y", '"a",b', 'a,"b, c"', 'a",b', 'a,b"', 'a,"b', "a,b", '5" x,"b, c"', '"a""b",c'])
+        | st.text(st.sampled_from('a ,"'), min_size=1, max_size=9),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_what_is_called_trimmed_is_trimmed_as_duckdb_cuts_it(tmp_path_factory, lines):
+    """A law: whatever quotes stand where they should not."""
+    from pipelines import reading
+
+    text = tmp_path_factory.mktemp("law") / "a.csv"
+    text.write_text("\n".join(lines) + "\n")
+    if not reading._look_through(text, ",", '"').is_trimmed:
+        return
+    values = duckdb.sql(
+        f"""from read_csv('{text}', auto_detect = false, header = false, columns = {{'a': 'varchar', 'b': 'varchar'}},
+        delim = ',', quote = '"', escape = '"', strict_mode = true, ignore_errors = true)"""
+    ).fetchall()
+    assert all(value is None or value == value.strip(" ") for row in values for value in row), (lines, values)
+
+
 def test_commas_within_quotes_and_blanks_within_values_are_no_padding(tmp_path):
     from pipelines import reading
 
