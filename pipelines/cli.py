@@ -60,7 +60,15 @@ def main() -> None:
 @click.option("--profiles", type=click.Path(path_type=Path), help="Folder of your own source profiles.")
 @click.option("--observed-to", type=click.DateTime(["%Y-%m-%d"]), help="Last day the exports speak of.")
 @click.option("--force", is_flag=True, help="Run even where nothing is new.")
-def run(landing: Path | None, warehouse: Path | None, profiles: Path | None, observed_to: Any, force: bool) -> None:
+@click.option("--wait", type=click.FloatRange(min=0), help="Seconds to wait for another run (600 by default).")
+def run(
+    landing: Path | None,
+    warehouse: Path | None,
+    profiles: Path | None,
+    observed_to: Any,
+    force: bool,
+    wait: float | None,
+) -> None:
     """Publish everything new in the landing zone, as a Dagster run.
 
     Exit codes: 0 published, or nothing new; 1 failed; 2 usage or configuration; 3 blocked by a check, the last
@@ -69,7 +77,7 @@ def run(landing: Path | None, warehouse: Path | None, profiles: Path | None, obs
     from pipelines import running
 
     day = observed_to.date().isoformat() if observed_to else None
-    settings = _in_force(landing, warehouse, profiles=profiles, observed_to=day)
+    settings = _in_force(landing, warehouse, profiles=profiles, observed_to=day, lock_wait_seconds=wait)
     sys.exit(running.run(settings, force))
 
 
@@ -94,6 +102,44 @@ def status(landing: Path | None, warehouse: Path | None, quarantine: bool, as_js
         reporting.print_quarantine(found)
     else:
         reporting.print_status(found)
+
+
+@main.command()
+@_options
+@click.argument("version", required=False)
+def rollback(landing: Path | None, warehouse: Path | None, version: str | None) -> None:
+    """Make an earlier version current: VERSION, or the one before the current one.
+
+    Readers see the one or the other, whole. What was rolled back from is kept, and is not published again before
+    something new has come; `perfwh run --force` publishes it all the same.
+    """
+    from pipelines import publishing
+
+    manifest = publishing.rollback(_in_force(landing, warehouse), version)
+    click.echo(f"Version {manifest['version']}, published at {manifest['published_at']}, is current again.")
+
+
+@main.command()
+@_options
+@click.argument("version", required=False)
+def verify(landing: Path | None, warehouse: Path | None, version: str | None) -> None:
+    """Compare a version, or the current one, with its manifest: checksums, files, row counts.
+
+    Exit codes: 0 all is as it was published, 1 something is not.
+    """
+    from pipelines import publishing
+
+    settings = _in_force(landing, warehouse)
+    current = publishing.published_manifest(settings)
+    version = version or (current["version"] if current else None)
+    if version is None:
+        raise UserError("nothing is published yet: perfwh run")
+    faults = publishing.faults_of(settings, version)
+    for fault in faults:
+        click.echo(f"{version}: {fault}", err=True)
+    if faults:
+        raise UserError("not as it was published; `perfwh rollback` makes an earlier version current", 1)
+    click.echo(f"{version}: all is as it was published")
 
 
 @main.command()

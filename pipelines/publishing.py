@@ -20,6 +20,7 @@ import duckdb
 
 from expectations.runner import CheckResult
 from pipelines.database import connect, identifier, literal
+from pipelines.errors import UserError
 from pipelines.loads import Load, sync
 from pipelines.marts import MARTS, RESTRICTED_TABLES
 from pipelines.quarantine import COLUMNS, rows_sql
@@ -50,6 +51,56 @@ def published_manifest(settings: Settings) -> dict[str, Any] | None:
     """What the current version says of itself, or None before the first one."""
     path = settings.warehouse / "published" / MANIFEST
     return json.loads(path.read_text()) if path.exists() else None
+
+
+def kept_manifests(settings: Settings) -> list[dict[str, Any]]:
+    """What the kept versions say of themselves, the newest first."""
+    paths = sorted((settings.warehouse / "versions").glob(f"[!.]*/{MANIFEST}"), reverse=True)
+    return [json.loads(path.read_text()) for path in paths]
+
+
+def rollback(settings: Settings, version: str | None = None) -> dict[str, Any]:
+    """Makes a kept version current: the one before the current one, or one that is named.
+
+    Returns:
+        Its manifest.
+
+    Raises:
+        UserError: there is no such version.
+    """
+    current = published_manifest(settings)
+    kept = {manifest["version"]: manifest for manifest in kept_manifests(settings)}
+    if version is None:
+        version = next((name for name in kept if current and name < current["version"]), None)
+    if version is None or version not in kept:
+        raise UserError(f"{version or 'an earlier version'}: not kept; kept: {', '.join(kept) or 'none'}")
+    make_current(settings, version)
+    return kept[version]
+
+
+def faults_of(settings: Settings, version: str) -> list[str]:
+    """What of a kept version is not as its manifest says: files that are gone, changed or added, and row counts.
+
+    Raises:
+        UserError: there is no such version.
+    """
+    folder = settings.warehouse / "versions" / version
+    if not (folder / MANIFEST).is_file():
+        raise UserError(f"{version}: not kept; `perfwh status` lists the versions")
+    manifest = json.loads((folder / MANIFEST).read_text())
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {MANIFEST}
+    told = manifest["checksums"]
+    faults = [f"{name}: is gone" for name in sorted(set(told) - found)]
+    faults += [f"{name}: is not in the manifest" for name in sorted(found - set(told))]
+    faults += [f"{name}: has changed" for name in sorted(found & set(told)) if _sha256(folder / name) != told[name]]
+    if faults:
+        return faults
+    for name, schemas in ((PERFORMANCE, ("marts", "ops")), (PEOPLE, ("restricted",))):
+        with connect(settings, folder / name, read_only=True) as con:
+            for table, rows in manifest["row_counts"].items():
+                if table.split(".")[0] in schemas and (count := _count(con, table)) != rows:
+                    faults.append(f"{table}: {count} rows, not {rows}")
+    return faults
 
 
 def publish(
@@ -87,6 +138,7 @@ def publish(
             "code_version": _code_version(),
             "fingerprint": fingerprint,
             "settings": settings.that_shape_figures(),
+            "settings_sha256": _digest(settings.that_shape_figures()),
             "row_counts": counts,
             "files": [
                 {"file_name": load.file_name, "sha256": load.sha256, "profile": load.profile}
@@ -218,6 +270,10 @@ def _write_ops(con: duckdb.DuckDBPyConnection, loads: Sequence[Load], checks: Se
             "insert into published.ops.checks values (?, ?, ?, ?, ?, ?)",
             [(c.asset, c.check_name, c.severity, c.passed, c.failing_rows, c.total_rows) for c in checks],
         )
+
+
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _sha256(path: Path) -> str:

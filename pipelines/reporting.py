@@ -12,7 +12,7 @@ from rich.table import Table
 from pipelines import quality_page
 from pipelines.errors import EXIT_BLOCKED, EXIT_PUBLISHED
 from pipelines.loads import superseded
-from pipelines.publishing import published_manifest
+from pipelines.publishing import kept_manifests, published_manifest
 from pipelines.quarantine import causes
 from pipelines.runs import Run, last_run
 from pipelines.settings import Settings
@@ -94,7 +94,11 @@ def print_summary(settings: Settings, run_id: str, code: int) -> None:
 def status(settings: Settings) -> dict[str, Any]:
     """What is published, and what became of the last run: a dict that JSON can hold."""
     manifest = published_manifest(settings)
-    versions = sorted(path.name for path in (settings.warehouse / "versions").glob("[!.]*"))
+    versions = [
+        {name: kept[name] for name in ("version", "published_at", "code_version", "settings_sha256") if name in kept}
+        | {"files": len(kept["files"])}
+        for kept in kept_manifests(settings)
+    ]
     last = last_run(settings)
     loads = last.loads() if last else []
     return {
@@ -154,8 +158,13 @@ def print_status(found: dict[str, Any]) -> None:
         console.print(f"Published: version {published['version']} of {published['published_at']}")
     else:
         console.print("Nothing is published yet: perfwh run")
+    kept = _table("\nVersions", "version", "published at", "files", "code", "")
+    for one in found["versions"]:
+        is_current = published is not None and one["version"] == published["version"]
+        told = (one["version"], one["published_at"], str(one["files"]), one["code_version"] or "")
+        kept.add_row(*told, "current" if is_current else "perfwh rollback " + one["version"])
     if len(found["versions"]) > 1:
-        console.print(f"Kept: {', '.join(found['versions'])}")
+        console.print(kept)
     if not last:
         return
     console.print(f"Last run: {last['run_id']} ({'published' if last['published'] else 'published nothing'})")

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines import landing, publishing, reporting
+from pipelines import landing, locking, publishing, reporting
 from pipelines.errors import EXIT_BLOCKED, EXIT_FAILED, EXIT_PUBLISHED, UserError
 from pipelines.profiles import load_profiles
 from pipelines.pseudonyms import key_in_force
@@ -70,19 +70,31 @@ def run(settings: Settings, force: bool = False) -> int:
         UserError: a fault of usage or configuration.
     """
     check_before(settings)
+    os.umask(0o077)
+    with locking.held(settings, "perfwh run"):
+        if not force and (said := _nothing_new(settings)):
+            print(said)
+            return EXIT_PUBLISHED
+        prepare_dagster_home(settings)
+        print(f"perfwh: {settings.landing} → {settings.warehouse / 'published'}", file=sys.stderr, flush=True)
+        result = _execute(settings.warehouse / "runs" / "dbt.log")
+        code = _exit_code(settings, result)
+        reporting.print_summary(settings, result.run_id, code)
+    return code
+
+
+def _nothing_new(settings: Settings) -> str | None:
+    """What to say where a run would publish the same again; a version that was rolled back counts as published."""
     from pipelines.fingerprint import fingerprint
 
     current = publishing.published_manifest(settings)
-    if current and not force and current["fingerprint"] == fingerprint(settings):
-        print(f"Nothing new since version {current['version']}; it stays current.")
-        return EXIT_PUBLISHED
-    os.umask(0o077)
-    prepare_dagster_home(settings)
-    print(f"perfwh: {settings.landing} → {settings.warehouse / 'published'}", file=sys.stderr, flush=True)
-    result = _execute(settings.warehouse / "runs" / "dbt.log")
-    code = _exit_code(settings, result)
-    reporting.print_summary(settings, result.run_id, code)
-    return code
+    if current is None:
+        return None
+    now = fingerprint(settings)
+    for kept in publishing.kept_manifests(settings):
+        if kept["version"] >= current["version"] and kept["fingerprint"] == now:
+            return f"Nothing new since version {kept['version']}; version {current['version']} stays current."
+    return None
 
 
 def _execute(log: Path) -> ExecuteInProcessResult:

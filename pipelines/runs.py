@@ -54,9 +54,13 @@ class Run:
             shutil.rmtree(path, ignore_errors=True)
 
     def clear(self) -> None:
-        """Removes the build and the work files."""
-        for name in ("build", "work"):
-            shutil.rmtree(self.settings.warehouse / name, ignore_errors=True)
+        """Removes the build, the work files, and what a run that was killed left half-made."""
+        warehouse = self.settings.warehouse
+        halves = [half for room in ("raw", "validated", "versions") for half in (warehouse / room).glob(".*")]
+        for path in (warehouse / "build", warehouse / "work", *halves):
+            shutil.rmtree(path, ignore_errors=True)
+        for link in warehouse.glob(".published.*"):
+            link.unlink(missing_ok=True)
 
     def write(self, name: str, content: Any) -> None:
         path = self.folder / f"{name}.json"

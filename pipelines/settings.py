@@ -106,6 +106,9 @@ class Settings(BaseSettings):
     )
     kept_versions: int = Field(5, ge=1, description="Published versions that are kept.")
     settle_seconds: float = Field(2.0, ge=0, description="A file changed less than this long ago is left for later.")
+    lock_wait_seconds: float = Field(
+        600, ge=0, description="How long a run waits for another one that writes the same warehouse."
+    )
     stage_times: Path | None = Field(None, description="Where each step's CPU seconds and memory go, a JSON line each.")
     memory_limit: str = Field("4GB", description="What DuckDB may take.")
     threads: int = Field(2, ge=1, description="Threads of DuckDB and dbt.")

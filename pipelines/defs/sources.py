@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 
 from expectations.runner import CheckResult
-from pipelines import building, landing, loads, recognising, validating
+from pipelines import building, landing, loads, locking, recognising, validating
 from pipelines.defs import checks
 from pipelines.entities import ENTITIES, LOOKUP, Column, Entity
 from pipelines.errors import RefusedFile
@@ -26,7 +26,10 @@ _MARKS = (
 
 def this_run(context: dg.AssetExecutionContext) -> Run:
     """The state of the run that a step belongs to."""
-    return Run(load_settings(), context.run.run_id)
+    settings = load_settings()
+    # Kept until the process of the run ends: no other run may come between two steps.
+    locking.hold(settings, f"Dagster run {context.run.run_id}")
+    return Run(settings, context.run.run_id)
 
 
 @dg.asset(
