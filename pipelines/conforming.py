@@ -14,7 +14,7 @@ import duckdb
 
 from expectations import SUITES, Rule
 from expectations.rules import Unique
-from pipelines.database import identifier, literal, scratch
+from pipelines.database import PARQUET, identifier, literal, scratch
 from pipelines.deciding import as_range, dates_of, ranges_made_days, refuse_rounded_ids
 from pipelines.entities import ENTITIES, LOOKUP, SQL_TYPES, ColumnType
 from pipelines.errors import RefusedFile
@@ -137,7 +137,7 @@ def conform(
         source = "source" if not duplicates else f"(select * from source where _line not in ({duplicates}))"
         rules = [rule for rule in _rules(profile) if not (distinct and isinstance(rule, Unique))]
         judged = _judged(raw, name, profile, lookups, source, dates, rules)
-        con.execute(f"copy ({judged}) to {literal(out / ROWS)} (format parquet)")
+        con.execute(f"copy ({judged}) to {literal(out / ROWS)} ({PARQUET})")
         con.execute(f"create temp view judged as select * from read_parquet({literal(out / ROWS)})")
         con.execute(_quarantine(raw, profile, dates, left_out, out))
         many = profile.answers or profile.intervals
