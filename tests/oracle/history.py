@@ -161,7 +161,13 @@ class History:
 
     def complete(self, month: date) -> bool:
         assert self.observed_from and self.observed_to
-        return self.observed_from <= month and last_of(month) <= self.observed_to
+        if not (self.observed_from <= month and last_of(month) <= self.observed_to):
+            return False
+        rows = [row for row in self.rows["employees"] if row["seen"] <= self.observed_to]
+        if any(row.get("effective_on") for row in rows):
+            return True
+        shown = {month_of(row["seen"]) for row in rows if flag(row.get("is_partial")) is not True}
+        return not shown or month in shown or not min(shown) < month < max(shown)
 
     @cached_property
     def delivered(self) -> dict[str, list[dict[str, Any]]]:

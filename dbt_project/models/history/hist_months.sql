@@ -4,6 +4,33 @@ with observation as (
 
 ),
 
+delivered as (
+
+    select e.seen_on, e.is_snapshot, e.is_partial
+    from {{ ref('stg_employees') }} as e
+    inner join observation as o on e.seen_on <= o.observed_to
+
+),
+
+snapshots as (
+
+    select distinct {{ month_number('seen_on') }} as month_number
+    from delivered
+    where is_snapshot and not is_partial
+
+),
+
+-- Where there is a history, no snapshot need be there for each month.
+told as (
+
+    select
+        min(s.month_number) as first_snapshot,
+        max(s.month_number) as last_snapshot,
+        (select count(*) from delivered where not is_snapshot) as history_rows
+    from snapshots as s
+
+),
+
 numbers as (
 
     {{ numbers() }}
@@ -25,6 +52,7 @@ dated as (
 
     select
         *,
+        {{ month_number('month') }} as month_number,
         {{ add_days(add_months('month', 1), -1) }} as last_on
     from months
 
@@ -33,14 +61,24 @@ dated as (
 final as (
 
     select
-        month,
-        {{ month_number('month') }} as month_number,
-        {{ month_number('month') }} - {{ month_number('observed_from') }} as months_before,
+        dated.month,
+        dated.month_number,
+        dated.month_number - {{ month_number('observed_from') }} as months_before,
         case when last_on <= observed_to then last_on else observed_to end as closes_on,
         case when {{ add_days('month', 11) }} <= observed_to then {{ add_days('month', 11) }} end as twelfth_on,
         {{ days_between('month', 'case when last_on <= observed_to then last_on else observed_to end') }} + 1 as days_seen,
-        observed_from <= month and last_on <= observed_to as is_complete
+        -- Of a month whose snapshot is missing nobody knows what changed in it.
+        observed_from <= month
+        and last_on <= observed_to
+        and (
+            told.history_rows > 0
+            or snapshots.month_number is not null
+            or dated.month_number < told.first_snapshot
+            or dated.month_number > told.last_snapshot
+        ) as is_complete
     from dated
+    cross join told
+    left join snapshots on dated.month_number = snapshots.month_number
 
 )
 
