@@ -102,14 +102,15 @@ def held(name: str) -> Load:
     )
 
 
-def _digest(*parts: Any) -> str:
+def digest(*parts: Any) -> str:
+    """One hash of some values that JSON can hold."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def code_digest() -> str:
     """Changes whenever the code that makes raw and validated rows does."""
     here = Path(__file__).parent
-    return _digest([hashlib.sha256((here / name).read_bytes()).hexdigest() for name in _CODE])
+    return digest([hashlib.sha256((here / name).read_bytes()).hexdigest() for name in _CODE])
 
 
 def whole_folder(target: Path, fill: Callable[[Path], None]) -> None:
@@ -153,7 +154,7 @@ def read(found: Recognised, settings: Settings) -> reading.RawFile:
     """
     profile = _profile_of(found)
     headers = [profile.needed_headers(), sorted(profile.known_headers())]
-    key = _digest(found.file.sha256, profile.read.model_dump(), profile.allow_empty, headers, code_digest())[:40]
+    key = digest(found.file.sha256, profile.read.model_dump(), profile.allow_empty, headers, code_digest())[:40]
     folder = settings.warehouse / "raw" / key
 
     def fill(draft: Path) -> None:
@@ -181,7 +182,7 @@ def conform(found: Recognised, lookups: dict[str, Path], lookup_keys: list[str],
     """
     profile = _profile_of(found)
     raw = read(found, settings)
-    key = _digest(found.file.sha256, found.file.name, profile.digest, lookup_keys, code_digest())[:40]
+    key = digest(found.file.sha256, found.file.name, profile.digest, lookup_keys, code_digest())[:40]
     folder = settings.warehouse / "validated" / key
 
     def fill(draft: Path) -> None:

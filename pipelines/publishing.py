@@ -21,7 +21,7 @@ import duckdb
 from expectations.runner import CheckResult
 from pipelines.database import connect, identifier, literal
 from pipelines.errors import UserError
-from pipelines.loads import Load, sync
+from pipelines.loads import Load, digest, sync
 from pipelines.marts import MARTS, RESTRICTED_TABLES
 from pipelines.quarantine import COLUMNS, rows_sql
 from pipelines.runs import Run
@@ -138,7 +138,7 @@ def publish(
             "code_version": _code_version(),
             "fingerprint": fingerprint,
             "settings": settings.that_shape_figures(),
-            "settings_sha256": _digest(settings.that_shape_figures()),
+            "settings_sha256": digest(settings.that_shape_figures()),
             "row_counts": counts,
             "files": [
                 {"file_name": load.file_name, "sha256": load.sha256, "profile": load.profile}
@@ -270,10 +270,6 @@ def _write_ops(con: duckdb.DuckDBPyConnection, loads: Sequence[Load], checks: Se
             "insert into published.ops.checks values (?, ?, ?, ?, ?, ?)",
             [(c.asset, c.check_name, c.severity, c.passed, c.failing_rows, c.total_rows) for c in checks],
         )
-
-
-def _digest(content: object) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _sha256(path: Path) -> str:

@@ -66,7 +66,7 @@ def test_rollback_to_what_is_not_kept_says_what_is(two):
     assert oldest.returncode == 2 and "an earlier version: not kept" in oldest.stderr
 
 
-@pytest.mark.parametrize("fault", ["changed", "gone", "added"])
+@pytest.mark.parametrize("fault", ["changed", "gone", "added", "counted"])
 def test_verify_finds_what_is_not_as_it_was_published(two, fault):
     assert perfwh("verify", *of(two)).stdout.strip().endswith("all is as it was published")
     folder = (two.warehouse / "published").resolve() / "marts"
@@ -81,6 +81,12 @@ def test_verify_finds_what_is_not_as_it_was_published(two, fault):
         case "added":
             (folder / "more.parquet").write_bytes(b"-")
             said = "marts/more.parquet: is not in the manifest"
+        case "counted":
+            path = folder.parent / "manifest.json"
+            manifest = json.loads(path.read_text())
+            manifest["row_counts"]["restricted.fct_stint"] += 1
+            path.write_text(json.dumps(manifest))
+            said = "restricted.fct_stint: "
     done = perfwh("verify", *of(two))
     assert done.returncode == 1
     assert said in done.stderr and done.stderr.count("\n") == 2
