@@ -119,7 +119,6 @@ def conform(
         RefusedFile: the name, or the columns of a wide file, do not fit the profile.
     """
     with scratch(settings, raw.rows.stat().st_size) as con:
-        con.execute("set timezone = 'UTC'")
         left_out = _left_out(raw, profile)
         con.execute(f"create temp view delivered as {_delivered(raw)}")
         ranges, notes = ranges_made_days(con, f"({_clean(raw, [])})", _texts_that_may_be_ranges(raw, profile))

@@ -5,10 +5,41 @@ Our own bugs are ordinary exceptions and crash loudly; nothing here is raised fo
 
 from __future__ import annotations
 
+import errno
+
 EXIT_PUBLISHED = 0
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_BLOCKED = 3
+
+# What passes by itself: another try, a little later, may find it gone.
+_PASSING = {
+    errno.EAGAIN,
+    errno.EBUSY,
+    errno.EINTR,
+    errno.EIO,
+    errno.ENETDOWN,
+    errno.ENETRESET,
+    errno.ENETUNREACH,
+    errno.ECONNABORTED,
+    errno.ECONNRESET,
+    errno.EHOSTDOWN,
+    errno.EHOSTUNREACH,
+    errno.ESTALE,
+    errno.ETIMEDOUT,
+}
+_FULL = "no space is left where the warehouse is; make room, and run again"
+# What the engine, in this process or in dbt's, says of the machine's faults. Its texts may quote rows: none goes on.
+_OF_THE_MACHINE = {
+    "No space left on device": _FULL,
+    "Disk quota exceeded": _FULL,
+    "File too large": "a file may not grow further (ulimit -f); allow more, and run again",
+    "Out of Memory Error": "out of memory; give more with PERFWH_MEMORY_LIMIT, or run with fewer PERFWH_THREADS",
+    "Read-only file system": "the warehouse cannot be written to: its file system is read-only",
+    "Permission denied": "the warehouse cannot be written to: permission denied",
+    "Could not set lock on file": "another program has opened the database that is being built; close it",
+}
+_PASSING_TEXT = "Could not set lock on file"
 
 
 class UserError(Exception):
@@ -36,3 +67,23 @@ class RefusedFile(Exception):  # noqa: N818 - an outcome of a file, not a failur
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether a fault may be gone a little later: a share that hiccups, a database that someone has open."""
+    if isinstance(error, OSError):
+        return error.errno in _PASSING
+    return _PASSING_TEXT in str(error)
+
+
+def machine_fault(error: BaseException) -> str | None:
+    """What is wrong with the machine and what to do, without a person's value; None for any other error."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return _OF_THE_MACHINE["Out of Memory Error"]
+    said = str(error)
+    found = next((told for words, told in _OF_THE_MACHINE.items() if words in said), None)
+    if found is None and isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return found

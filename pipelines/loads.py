@@ -11,10 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-import uuid
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +19,7 @@ from typing import Any, Literal, TypeVar
 from pipelines import conforming, reading
 from pipelines.entities import LOOKUP
 from pipelines.errors import RefusedFile
+from pipelines.files import whole_folder
 from pipelines.landing import LandedFile
 from pipelines.profiles import Profile
 from pipelines.recognising import Recognised
@@ -111,39 +108,6 @@ def code_digest() -> str:
     """Changes whenever the code that makes raw and validated rows does."""
     here = Path(__file__).parent
     return digest([hashlib.sha256((here / name).read_bytes()).hexdigest() for name in _CODE])
-
-
-def whole_folder(target: Path, fill: Callable[[Path], None]) -> None:
-    """Makes a folder that is either there with all its content or not there at all.
-
-    Args:
-        target: the folder; nothing happens where it exists.
-        fill: writes the content into the empty folder it is given.
-    """
-    if target.exists():
-        return
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = target.parent / f".{target.name}.{uuid.uuid4().hex}"
-    draft.mkdir(mode=0o700)
-    try:
-        fill(draft)
-        for path in draft.iterdir():
-            path.chmod(0o600)
-            sync(path)
-        sync(draft)
-        draft.rename(target)
-        sync(target.parent)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-
-
-def sync(path: Path) -> None:
-    """Makes a file or folder survive a power cut."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def read(found: Recognised, settings: Settings) -> reading.RawFile:

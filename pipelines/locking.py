@@ -19,6 +19,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from pipelines.errors import EXIT_FAILED, UserError
+from pipelines.files import PRIVATE_FILE, PRIVATE_FOLDER, whole_file
 from pipelines.settings import Settings
 
 _LOCK = "writer.lock"
@@ -38,8 +39,8 @@ def hold(settings: Settings, doing: str) -> None:
     """
     if settings.warehouse in _held:
         return
-    settings.warehouse.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(settings.warehouse / _LOCK, mode=0o600, thread_local=False)
+    settings.warehouse.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
+    lock = FileLock(settings.warehouse / _LOCK, mode=PRIVATE_FILE, thread_local=False)
     owner = settings.warehouse / _OWNER
     try:
         lock.acquire(timeout=0)
@@ -59,8 +60,8 @@ def hold(settings: Settings, doing: str) -> None:
             ) from None
     if owner.exists():
         print(f"perfwh: {_told(owner)} ended without letting go; taking over", file=sys.stderr, flush=True)
-    draft = owner.with_suffix(".draft")
-    draft.write_text(
+    whole_file(
+        owner,
         json.dumps(
             {
                 "doing": doing,
@@ -68,9 +69,8 @@ def hold(settings: Settings, doing: str) -> None:
                 "host": socket.gethostname(),
                 "since": datetime.now(UTC).isoformat(timespec="seconds"),
             }
-        )
+        ),
     )
-    draft.replace(owner)
     _held[settings.warehouse] = lock
 
 
@@ -90,6 +90,11 @@ def held(settings: Settings, doing: str) -> Iterator[None]:
         yield
     finally:
         release(settings)
+
+
+def build_lock(database: Path) -> FileLock:
+    """What dbt holds while it builds; free a moment after the run that it belongs to has ended."""
+    return FileLock(database.parent.with_suffix(".lock"), mode=PRIVATE_FILE)
 
 
 def _told(owner: Path) -> str:

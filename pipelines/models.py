@@ -14,7 +14,7 @@ from typing import Any
 from filelock import FileLock
 
 from expectations.runner import CheckResult
-from pipelines.loads import whole_folder
+from pipelines.files import whole_folder
 from pipelines.runs import build_database
 from pipelines.settings import DBT_PROJECT, Settings, load_settings
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import secrets
 from collections.abc import Iterable
 
 from pipelines.errors import UserError
+from pipelines.files import whole_file
 from pipelines.settings import Settings
 
 _HEX_DIGITS = 24
@@ -31,9 +31,7 @@ def key_in_force(settings: Settings) -> bytes:
         raise UserError(f"{path}: the key of the pseudonyms must not lie in the warehouse; move it elsewhere")
     try:
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-                stream.write(secrets.token_hex(32))
+            whole_file(path, secrets.token_hex(32), replace=False)
         key = path.read_bytes().strip()
     except OSError as error:
         raise UserError(f"{path}: the key of the pseudonyms cannot be read or made ({error.strerror})") from None

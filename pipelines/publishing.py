@@ -2,6 +2,7 @@
 
 versions/<version>/   performance.duckdb, people.duckdb, marts/*.parquet, manifest.json
 published             → versions/<version>, swapped by one rename; readers of the old files keep them
+withdrawn.json        what was rolled back from: it is not published again before something new has come
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import hashlib
 import json
 import shutil
 import subprocess
-import uuid
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +22,8 @@ import duckdb
 from expectations.runner import CheckResult
 from pipelines.database import connect, identifier, literal
 from pipelines.errors import UserError
-from pipelines.loads import Load, digest, sync
+from pipelines.files import draft_of, sync, whole_file, whole_folder
+from pipelines.loads import Load, digest
 from pipelines.marts import MARTS, RESTRICTED_TABLES
 from pipelines.quarantine import COLUMNS, rows_sql
 from pipelines.runs import Run
@@ -32,6 +34,10 @@ _STORAGE_VERSION = "v1.4.0"
 PERFORMANCE = "performance.duckdb"
 PEOPLE = "people.duckdb"
 MANIFEST = "manifest.json"
+# Python's audit event at each step of a run: whoever listens is told which one it is.
+BOUNDARY = "perfwh.boundary"
+_WITHDRAWN = "withdrawn.json"
+_SHARED_FILE, _SHARED_FOLDER = 0o644, 0o755
 _LOAD_COLUMNS = (
     "file_name",
     "sha256",
@@ -74,8 +80,32 @@ def rollback(settings: Settings, version: str | None = None) -> dict[str, Any]:
         version = next((name for name in kept if current and name < current["version"]), None)
     if version is None or version not in kept:
         raise UserError(f"{version or 'an earlier version'}: not kept; kept: {', '.join(kept) or 'none'}")
+    # Said before it is done: a rollback that is cut short has then changed nothing.
+    withdrawn = [one["fingerprint"] for name, one in kept.items() if name > version]
+    whole_file(settings.warehouse / _WITHDRAWN, json.dumps(withdrawn))
     make_current(settings, version)
     return kept[version]
+
+
+def has_been_published(settings: Settings, fingerprint: str) -> str | None:
+    """The version that readers have of what this fingerprint stands for, or have instead of it since a rollback."""
+    current = published_manifest(settings)
+    if current is None:
+        return None
+    withdrawn = settings.warehouse / _WITHDRAWN
+    told = {current["fingerprint"], *(json.loads(withdrawn.read_text()) if withdrawn.exists() else ())}
+    return current["version"] if fingerprint in told else None
+
+
+def sweep(settings: Settings) -> None:
+    """Removes versions that were whole but not yet current when their run was killed."""
+    current = published_manifest(settings)
+    withdrawn = settings.warehouse / _WITHDRAWN
+    told = json.loads(withdrawn.read_text()) if withdrawn.exists() else []
+    for manifest in kept_manifests(settings):
+        is_later = current is None or manifest["version"] > current["version"]
+        if is_later and manifest["fingerprint"] not in told:
+            shutil.rmtree(settings.warehouse / "versions" / manifest["version"])
 
 
 def faults_of(settings: Settings, version: str) -> list[str]:
@@ -124,13 +154,12 @@ def publish(
     """
     settings = run.settings
     version = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{run.run_id[:8]}"
-    versions = settings.warehouse / "versions"
-    versions.mkdir(parents=True, exist_ok=True)
-    draft = versions / f".{version}"
-    draft.mkdir(mode=0o755)
-    try:
+
+    def fill(draft: Path) -> None:
         counts = _write_performance(run, draft, loads, checks, descriptions)
+        sys.audit(BOUNDARY, "aggregates are written")
         counts |= _write_people(run, draft, loads, descriptions)
+        sys.audit(BOUNDARY, "people are written")
         manifest = {
             "version": version,
             "run_id": run.run_id,
@@ -150,22 +179,35 @@ def publish(
             },
         }
         (draft / MANIFEST).write_text(json.dumps(manifest, indent=2))
-        for path in (*draft.rglob("*"), draft):
-            sync(path)
-        draft.rename(versions / version)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    sync(versions)
+        sys.audit(BOUNDARY, "the manifest is written")
+
+    folder = settings.warehouse / "versions" / version
+    whole_folder(folder, fill)
+    if settings.share_marts:
+        _share(folder)
+    sys.audit(BOUNDARY, "the version is whole")
     make_current(settings, version)
+    sys.audit(BOUNDARY, "the version is current")
+    (settings.warehouse / _WITHDRAWN).unlink(missing_ok=True)
     _prune(settings, version)
-    return manifest
+    sys.audit(BOUNDARY, "old versions are gone")
+    return json.loads((folder / MANIFEST).read_text())
+
+
+def _share(version: Path) -> None:
+    """Lets other accounts of the machine read the aggregates, and go there."""
+    for folder in (version.parent.parent, version.parent, version, version / "marts"):
+        folder.chmod(_SHARED_FOLDER)
+    for file in (version / PERFORMANCE, version / MANIFEST, *(version / "marts").iterdir()):
+        file.chmod(_SHARED_FILE)
 
 
 def make_current(settings: Settings, version: str) -> None:
     """Points `published` at a version. Readers see the old one or the new one, never both or neither."""
-    link = settings.warehouse / f".published.{uuid.uuid4().hex}"
+    published = settings.warehouse / "published"
+    link = draft_of(published)
     link.symlink_to(Path("versions") / version, target_is_directory=True)
-    link.replace(settings.warehouse / "published")
+    link.replace(published)
     sync(settings.warehouse)
 
 
@@ -178,7 +220,7 @@ def _prune(settings: Settings, current: str) -> None:
 def _write_performance(
     run: Run, draft: Path, loads: Sequence[Load], checks: Sequence[CheckResult], descriptions: dict[str, dict[str, str]]
 ) -> dict[str, int]:
-    (draft / "marts").mkdir(mode=0o755)
+    (draft / "marts").mkdir()
     with connect(run.settings) as con:
         _open(con, run.database, draft / PERFORMANCE)
         con.execute("create schema published.marts; create schema published.ops")
@@ -190,7 +232,6 @@ def _write_performance(
         for table in ("loads", "quarantine", "checks"):
             counts[f"ops.{table}"] = _count(con, f"published.ops.{table}")
         con.execute("checkpoint published; detach published")
-    (draft / PERFORMANCE).chmod(0o644)
     return counts
 
 
@@ -199,7 +240,6 @@ def _write_people(
 ) -> dict[str, int]:
     with connect(run.settings) as con:
         _open(con, run.database, draft / PEOPLE)
-        (draft / PEOPLE).chmod(0o600)
         con.execute("create schema published.restricted")
         counts = {
             f"restricted.{table}": _copy(con, "restricted", table, "restricted", descriptions)

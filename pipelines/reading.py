@@ -303,8 +303,8 @@ def _look_through(text: Path, delimiter: str, quote: str) -> _Lines:
 
     mark = ord(quote) if quote else 0
     blank_bytes = _BLANK_BYTES - set(delimiter.encode())
-    feeds = returns = low = parity = opening = closing = astray = 0
-    has_controls, is_trimmed, is_within_quotes = False, True, False
+    feeds = returns = low = parity = 0
+    has_controls, is_trimmed, is_within_quotes, is_astray = False, True, False, False
     # Two bytes are looked at again with the next piece: each blank is judged beside what follows it.
     seen = b"\n"
     for piece in _pieces(text):
@@ -332,15 +332,15 @@ def _look_through(text: Path, delimiter: str, quote: str) -> _Lines:
                 is_outside = np.bitwise_xor.accumulate(before) == parity
                 is_trimmed = not bool((is_outside | is_mark[blanks - 1] | is_mark[blanks + 1]).any())
                 is_within_quotes = True
-            opens, closes = is_mark[1:-1] & is_end[:-2], is_mark[1:-1] & is_end[2:]
-            is_doubled = is_mark[:-2] | is_mark[2:]
-            opening += int(np.count_nonzero(opens))
-            closing += int(np.count_nonzero(closes))
-            astray += int(np.count_nonzero(is_mark[1:-1] & ~(opens | closes | is_doubled)))
+            # Outside, a quote begins a value; inside, it ends one; two of them in a row are a quote of the value.
+            marks = np.flatnonzero(is_mark[1:-1]) + 1
+            is_inside = (np.arange(len(marks)) + parity + int(is_mark[0])) % 2 == 1
+            beside = np.where(is_inside, marks + 1, marks - 1)
+            is_astray = is_astray or not bool((is_end[beside] | is_mark[beside]).all())
         parity ^= int(np.count_nonzero(is_mark[:-2])) % 2
         seen = seen[-1:] + piece if len(piece) < 2 else piece[-2:]
     is_ended = seen[-1:] in (b"\n", b"\r")
-    if is_within_quotes and (opening != closing or astray):
+    if is_within_quotes and is_astray:
         # A quote within a value that is not quoted: what is within quotes cannot be told by counting them.
         is_trimmed = False
     return _Lines(
@@ -546,20 +546,22 @@ def _read_parquet(
     work.mkdir(parents=True, exist_ok=True)
     link = work / f"{file.sha256}.parquet"
     link.unlink(missing_ok=True)
-    with plain_file(file.path, profile.read) as plain:
-        link.symlink_to(plain.absolute())
-        try:
-            columns = ", ".join(
-                f"nullif(cast({identifier(name)} as varchar), '') as c{place}" for place, name in enumerate(head.names)
-            )
-            kept = ", ".join(_kept(head.names, profile))
-            con.execute(
-                f"copy (select {kept} from (select {columns} from "
-                f"read_parquet({literal(link)}, hive_partitioning = false))) to {literal(out / ROWS)} ({PARQUET})"
-            )
-        except duckdb.Error as error:
-            raise RefusedFile("UNREADABLE", f"not a readable Parquet file ({type(error).__name__})") from None
-        finally:
-            link.unlink(missing_ok=True)
+    try:
+        if is_packed(file.path):
+            unpack(file.path, profile.read.member, link)
+        else:
+            link.symlink_to(file.path.absolute())
+        columns = ", ".join(
+            f"nullif(cast({identifier(name)} as varchar), '') as c{place}" for place, name in enumerate(head.names)
+        )
+        kept = ", ".join(_kept(head.names, profile))
+        con.execute(
+            f"copy (select {kept} from (select {columns} from "
+            f"read_parquet({literal(link)}, hive_partitioning = false))) to {literal(out / ROWS)} ({PARQUET})"
+        )
+    except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
+        raise RefusedFile("UNREADABLE", f"not a readable Parquet file ({type(error).__name__})") from None
+    finally:
+        link.unlink(missing_ok=True)
     _write_rejects(con, profile.read, "", out)
     return _Read("file_row_number + 1")

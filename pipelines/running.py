@@ -87,14 +87,8 @@ def _nothing_new(settings: Settings) -> str | None:
     """What to say where a run would publish the same again; a version that was rolled back counts as published."""
     from pipelines.fingerprint import fingerprint
 
-    current = publishing.published_manifest(settings)
-    if current is None:
-        return None
-    now = fingerprint(settings)
-    for kept in publishing.kept_manifests(settings):
-        if kept["version"] >= current["version"] and kept["fingerprint"] == now:
-            return f"Nothing new since version {kept['version']}; version {current['version']} stays current."
-    return None
+    version = publishing.has_been_published(settings, fingerprint(settings))
+    return version and f"Nothing new; version {version} stays current."
 
 
 def _execute(log: Path) -> ExecuteInProcessResult:

@@ -15,8 +15,10 @@ from typing import Any
 
 from expectations.runner import CheckResult
 from pipelines.errors import RefusedFile
+from pipelines.files import PRIVATE_FOLDER, remove_drafts, whole_file
 from pipelines.landing import LandedFile
 from pipelines.loads import Load
+from pipelines.locking import build_lock
 from pipelines.profiles import Profile
 from pipelines.recognising import Recognised
 from pipelines.settings import Settings
@@ -46,9 +48,9 @@ class Run:
 
     def begin(self) -> None:
         """Clears what an earlier run left behind half-built."""
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.folder.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
         self.clear()
-        self.database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.database.parent.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
         earlier = sorted(self.folder.parent.iterdir(), key=lambda path: path.stat().st_mtime)
         for path in earlier[:-_KEPT_RUNS]:
             shutil.rmtree(path, ignore_errors=True)
@@ -56,16 +58,15 @@ class Run:
     def clear(self) -> None:
         """Removes the build, the work files, and what a run that was killed left half-made."""
         warehouse = self.settings.warehouse
-        halves = [half for room in ("raw", "validated", "versions") for half in (warehouse / room).glob(".*")]
-        for path in (warehouse / "build", warehouse / "work", *halves):
-            shutil.rmtree(path, ignore_errors=True)
-        for link in warehouse.glob(".published.*"):
-            link.unlink(missing_ok=True)
+        # A dbt that has outlived its run is about to end; until then it may write.
+        with build_lock(self.database):
+            for path in (warehouse / "build", warehouse / "work"):
+                shutil.rmtree(path, ignore_errors=True)
+        for room in (warehouse, warehouse / "raw", warehouse / "validated", warehouse / "versions"):
+            remove_drafts(room)
 
     def write(self, name: str, content: Any) -> None:
-        path = self.folder / f"{name}.json"
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.write_text(json.dumps(content, indent=1, default=str))
+        whole_file(self.folder / f"{name}.json", json.dumps(content, indent=1, default=str))
 
     def read(self, name: str) -> Any:
         return json.loads((self.folder / f"{name}.json").read_text())

@@ -12,9 +12,9 @@ import tomllib
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -53,6 +53,15 @@ _WITHOUT_MANAGER = (
 # Attributes whose old names can be given new ones.
 _RENAMABLE = ("department", "division", "location", "country", "job_level", "employment_type")
 _PERSPECTIVES = ("self", "manager", "peer", "observer")
+
+
+class Due(BaseModel):
+    """A source's calendar: once in each period it delivers, at most so many days after the period has ended."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    every: Literal["day", "week", "month", "quarter", "year"]
+    grace_days: int = Field(7, ge=0)
 
 
 class Settings(BaseSettings):
@@ -105,6 +114,24 @@ class Settings(BaseSettings):
         (50, 75), description="Scores (0-100) from which a person is solid, and top."
     )
     kept_versions: int = Field(5, ge=1, description="Published versions that are kept.")
+    share_marts: bool = Field(
+        False, description="Other accounts of this machine may read the aggregates; what is about people, never."
+    )
+    row_count_fall_limit: float = Field(
+        0.5, gt=0, le=1, description="A mart with fewer rows than before, by more than this share, blocks publishing."
+    )
+    retries: int = Field(3, ge=0, description="How often a step is tried again after a fault that may pass.")
+    retry_wait_seconds: float = Field(
+        1.0, ge=0, description="Wait before the first of these tries; each later one waits twice as long."
+    )
+    due: dict[str, Due] = Field(
+        default_factory=dict,
+        description="Source profile → how often it delivers: {every = 'month', grace_days = 7}; whoever is late is told.",
+    )
+    alerts: tuple[SecretStr, ...] = Field(
+        (),
+        description="Where alerts go besides alerts.jsonl: https://… (a webhook), mailtos://…, or another Apprise URL.",
+    )
     settle_seconds: float = Field(2.0, ge=0, description="A file changed less than this long ago is left for later.")
     lock_wait_seconds: float = Field(
         600, ge=0, description="How long a run waits for another one that writes the same warehouse."

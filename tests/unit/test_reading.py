@@ -275,7 +275,20 @@ def test_what_is_called_trimmed_has_no_blanks_around_any_value(tmp_path_factory,
 @given(
     lines=st.lists(
         st.sampled_from(
-            ['a"b,c', "x, y", '"a",b', 'a,"b, c"', 'a",b', 'a,b"', 'a,"b', "a,b", '5" x,"b, c"', '"a""b",c']
+            [
+                'a"b,c',
+                "x, y",
+                '"a",b',
+                'a,"b, c"',
+                'a",b',
+                'a,b"',
+                'a,"b',
+                "a,b",
+                '5" x,"b, c"',
+                '"a""b",c',
+                'a"""a',
+                'a""",b',
+            ]
         )
         | st.text(st.sampled_from('a ,"'), min_size=1, max_size=9),
         min_size=1,
