@@ -8,12 +8,14 @@ import dagster as dg
 @dg.definitions
 def defs() -> dg.Definitions:
     """Everything that Dagster shows and runs."""
-    from pipelines.defs import jobs, models, published, sources
+    from pipelines.defs import alerts, jobs, models, published, sources
 
     return dg.Definitions(
         assets=[*sources.source_assets(), models.models, published.publish],
+        asset_checks=[published.audit],
         jobs=[jobs.warehouse_job],
         schedules=[jobs.nightly],
+        sensors=[alerts.alert_on_failure, alerts.alert_on_late_sources],
         resources={"dbt": models.dbt_cli()},
         loggers={"console": jobs.progress},
         executor=dg.in_process_executor,

@@ -29,7 +29,8 @@ SQL_TYPES: dict[ColumnType, str] = {
 class Column:
     """One column of an entity; `required` means that a file without it is refused.
 
-    An end `may_be_open`: 9999-12-31 there means that none is known.
+    An end `may_be_open`: 9999-12-31 there means that none is known. A column that `tells_day` says of which day the row
+    itself is, by which a source is on time or late.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Column:
     required: bool = False
     data_class: DataClass = "none"
     may_be_open: bool = False
+    tells_day: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,8 @@ _EMPLOYEES = Entity(
     "employees",
     "person × as-of date (snapshot), or person × effective date (history)",
     (
-        Column("as_of", "date", "Day of the snapshot that the row belongs to."),
-        Column("effective_on", "date", "Day from which the row of a history holds."),
+        Column("as_of", "date", "Day of the snapshot that the row belongs to.", tells_day=True),
+        Column("effective_on", "date", "Day from which the row of a history holds.", tells_day=True),
         _id("employee_id", "The person, across jobs and stints.", required=True),
         Column("hire_date", "date", "First day of the stint.", required=True),
         Column("last_day", "date", "Last day employed; empty while employed.", may_be_open=True),
@@ -115,7 +117,7 @@ ENTITIES: dict[str, Entity] = {
             "person × date × change_type",
             (
                 _id("employee_id", "The person.", required=True),
-                Column("effective_date", "date", "Day of the change.", required=True),
+                Column("effective_date", "date", "Day of the change.", required=True, tells_day=True),
                 Column("change_type", "text", "promotion, transfer, pay, manager, ..."),
                 Column("old_value", "text", "Value before."),
                 Column("new_value", "text", "Value after."),
@@ -128,7 +130,7 @@ ENTITIES: dict[str, Entity] = {
                 _id("survey_id", "The survey.", required=True),
                 _id("employee_id", "The invited person."),
                 _id("respondent_id", "The invited person's code in the survey tool."),
-                Column("launched_on", "date", "Day of the launch."),
+                Column("launched_on", "date", "Day of the launch.", tells_day=True),
                 Column("closes_on", "date", "Last day for answers.", may_be_open=True),
             ),
         ),
@@ -140,7 +142,7 @@ ENTITIES: dict[str, Entity] = {
                 _id("respondent_id", "Who answered, as the survey tool tells people apart.", required=True),
                 _id("item_id", "The item.", required=True),
                 Column("answer", "text", "The answer.", required=True, data_class="free_text"),
-                Column("responded_at", "timestamp", "When (UTC)."),
+                Column("responded_at", "timestamp", "When (UTC).", tells_day=True),
                 _id("employee_id", "The person, where the survey is confidential rather than anonymous."),
                 *ATTRIBUTES,
             ),
@@ -175,7 +177,7 @@ ENTITIES: dict[str, Entity] = {
                 Column("scale_max", "number", "Highest rating."),
                 Column("scale_reversed", "boolean", "True where the lowest is the best."),
                 Column("calibrated_rating", "number", "Rating after calibration.", data_class="sensitive"),
-                Column("submitted_at", "timestamp", "When (UTC)."),
+                Column("submitted_at", "timestamp", "When (UTC).", tells_day=True),
                 *ATTRIBUTES,
             ),
         ),
@@ -195,8 +197,8 @@ ENTITIES: dict[str, Entity] = {
                 Column("attainment", "number", "Attainment as a fraction, where the export gives it."),
                 Column("status", "text", "not_started, in_progress, completed or cancelled."),
                 Column("due_on", "date", "Day it is due."),
-                Column("completed_on", "date", "Day it was completed."),
-                Column("updated_at", "timestamp", "Last update (UTC)."),
+                Column("completed_on", "date", "Day it was completed.", tells_day=True),
+                Column("updated_at", "timestamp", "Last update (UTC).", tells_day=True),
             ),
             key=("goal_id", "period"),
         ),
@@ -216,7 +218,7 @@ ENTITIES: dict[str, Entity] = {
                 _id("manager_id", "The manager.", required=True),
                 _id("employee_id", "The report.", required=True),
                 Column("scheduled_on", "date", "Planned day.", required=True),
-                Column("held_on", "date", "Day it took place."),
+                Column("held_on", "date", "Day it took place.", tells_day=True),
                 Column("status", "text", "Status as the export words it."),
             ),
             key=("meeting_id",),
@@ -228,7 +230,7 @@ ENTITIES: dict[str, Entity] = {
                 _id("recognition_id", "The recognition.", required=True),
                 _id("giver_id", "Who gives.", required=True),
                 _id("receiver_id", "Who receives.", required=True),
-                Column("given_on", "date", "When.", required=True),
+                Column("given_on", "date", "When.", required=True, tells_day=True),
                 Column("category", "text", "What for."),
                 Column("points", "number", "Points."),
                 *ATTRIBUTES,
@@ -241,8 +243,8 @@ ENTITIES: dict[str, Entity] = {
             (
                 _id("employee_id", "The person.", required=True),
                 Column("course", "text", "The course.", required=True),
-                Column("assigned_on", "date", "When assigned."),
-                Column("completed_on", "date", "When completed."),
+                Column("assigned_on", "date", "When assigned.", tells_day=True),
+                Column("completed_on", "date", "When completed.", tells_day=True),
                 Column("status", "text", "Status as the export words it."),
                 Column("score", "number", "Result."),
             ),

@@ -35,11 +35,13 @@ _OF_THE_MACHINE = {
     "Disk quota exceeded": _FULL,
     "File too large": "a file may not grow further (ulimit -f); allow more, and run again",
     "Out of Memory Error": "out of memory; give more with PERFWH_MEMORY_LIMIT, or run with fewer PERFWH_THREADS",
+    "database or disk is full": _FULL,
+    "attempt to write a readonly database": "Dagster's history (DAGSTER_HOME) cannot be written to",
     "Read-only file system": "the warehouse cannot be written to: its file system is read-only",
     "Permission denied": "the warehouse cannot be written to: permission denied",
     "Could not set lock on file": "another program has opened the database that is being built; close it",
 }
-_PASSING_TEXT = "Could not set lock on file"
+_PASSING_WORDS = "Could not set lock on file"
 
 
 class UserError(Exception):
@@ -69,11 +71,20 @@ class RefusedFile(Exception):  # noqa: N818 - an outcome of a file, not a failur
         self.message = message
 
 
+class MachineFault(Exception):  # noqa: N818 - the machine's, not ours
+    """What dbt met outside of this process, in the engine's own words."""
+
+
+def machine_words(said: str) -> str | None:
+    """The words in a text of the engine's that tell of a fault of the machine."""
+    return next((words for words in _OF_THE_MACHINE if words in said), None)
+
+
 def is_passing(error: BaseException) -> bool:
     """Whether a fault may be gone a little later: a share that hiccups, a database that someone has open."""
     if isinstance(error, OSError):
         return error.errno in _PASSING
-    return _PASSING_TEXT in str(error)
+    return _PASSING_WORDS in str(error)
 
 
 def machine_fault(error: BaseException) -> str | None:
@@ -82,8 +93,6 @@ def machine_fault(error: BaseException) -> str | None:
         return str(error)
     if isinstance(error, MemoryError):
         return _OF_THE_MACHINE["Out of Memory Error"]
-    said = str(error)
-    found = next((told for words, told in _OF_THE_MACHINE.items() if words in said), None)
-    if found is None and isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return found
+    if words := machine_words(str(error)):
+        return _OF_THE_MACHINE[words]
+    return error.strerror if isinstance(error, OSError) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -61,10 +62,8 @@ def whole_file(target: Path, text: str, replace: bool = True) -> None:
             draft.replace(target)
         elif not target.exists():
             # Of two that make it at once, one wins and the other finds it there.
-            try:
+            with contextlib.suppress(FileExistsError):
                 os.link(draft, target)
-            except FileExistsError:
-                pass
         sync(target.parent)
     finally:
         draft.unlink(missing_ok=True)

@@ -4,30 +4,49 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 
 from pipelines import pseudonyms
 from pipelines.errors import RefusedFile
-from pipelines.landing import list_files, take_in
+from pipelines.landing import is_unfinished, list_files, take_in
 from pipelines.loads import code_digest
 from pipelines.models import project_digest
 from pipelines.profiles import load_profiles
 from pipelines.settings import Settings
 
+# Instead of the hash of a file that could not be taken in.
+UNREADABLE = "unreadable"
+HELD = "held"
 
-def fingerprint(settings: Settings) -> str:
-    """Hash of the landing zone's files, the profiles, the settings that shape figures, the key and the code."""
-    files = []
-    for path in list_files(settings.landing):
-        try:
-            landed = take_in(path, settings.landing)
-            files.append((landed.name, landed.sha256))
-        except (RefusedFile, FileNotFoundError) as error:
-            files.append((path.relative_to(settings.landing).as_posix(), type(error).__name__))
+
+def fingerprint(settings: Settings, files: Iterable[tuple[str, str]]) -> str:
+    """Hash of files, profiles, settings that shape figures, key and code.
+
+    Args:
+        settings: the configuration in force.
+        files: name and content hash of each file of the landing zone, as the run has found it: what lands while it
+            goes on is for the next one.
+    """
     parts = {
-        "files": files,
+        "files": sorted(files),
         "profiles": sorted(profile.digest for profile in load_profiles(settings.profiles).values()),
         "settings": settings.that_shape_figures(),
         "key": pseudonyms.fingerprint(pseudonyms.key_in_force(settings)),
         "code": [code_digest(), project_digest()],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def files_now(settings: Settings) -> list[tuple[str, str]]:
+    """Name and content hash of each file that lies in the landing zone."""
+    files = []
+    for path in list_files(settings.landing):
+        if is_unfinished(path):
+            continue
+        try:
+            files.append((path.relative_to(settings.landing).as_posix(), take_in(path, settings.landing).sha256))
+        except RefusedFile:
+            files.append((path.relative_to(settings.landing).as_posix(), UNREADABLE))
+        except FileNotFoundError:
+            continue
+    return files

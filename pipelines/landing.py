@@ -16,12 +16,18 @@ _UNFINISHED = {".part", ".tmp", ".crdownload", ".filepart"}
 
 @dataclass(frozen=True)
 class LandedFile:
-    """A file as it was found: its path below the landing zone, content hash and size."""
+    """A file as it was found: its path below the landing zone, content hash, size, and when it was last changed."""
 
     path: Path
     name: str
     sha256: str
     size: int
+    changed_ns: int
+
+    def refuse_if_changed(self) -> None:
+        """Raises RefusedFile where the content may no longer be what was hashed."""
+        if not self.path.exists() or self.path.stat().st_ctime_ns != self.changed_ns:
+            raise RefusedFile("CHANGED", "the file was changed while it was read; run again once it is whole")
 
 
 def list_files(landing: Path) -> list[Path]:
@@ -41,6 +47,11 @@ def list_files(landing: Path) -> list[Path]:
         and (path.is_symlink() or path.is_file())
         and path.suffix.lower() not in _NOTES
     )
+
+
+def is_unfinished(path: Path) -> bool:
+    """Whether the name says that a transfer has not finished the file."""
+    return path.suffix.lower() in _UNFINISHED
 
 
 def settle(paths: list[Path], settle_seconds: float) -> tuple[list[Path], list[Path]]:
@@ -64,7 +75,7 @@ def settle(paths: list[Path], settle_seconds: float) -> tuple[list[Path], list[P
     held = {
         path
         for path in paths
-        if path.suffix.lower() in _UNFINISHED or (path in fresh and state(path) != before[path]) or before[path] is None
+        if is_unfinished(path) or (path in fresh and state(path) != before[path]) or before[path] is None
     }
     return [p for p in paths if p not in held], sorted(held)
 
@@ -77,6 +88,7 @@ def take_in(path: Path, landing: Path) -> LandedFile:
     """
     if path.is_symlink():
         raise RefusedFile("LINK", "a link instead of a file; put the file itself into the landing zone")
+    stat = path.stat()
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return LandedFile(path, path.relative_to(landing).as_posix(), digest, path.stat().st_size)
+    return LandedFile(path, path.relative_to(landing).as_posix(), digest, stat.st_size, stat.st_ctime_ns)

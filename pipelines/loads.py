@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pipelines import conforming, reading
-from pipelines.entities import LOOKUP
+from pipelines.entities import ENTITIES, LOOKUP
 from pipelines.errors import RefusedFile
 from pipelines.files import whole_folder
 from pipelines.landing import LandedFile
@@ -58,6 +58,7 @@ class Load:
     key: str | None = None
     blocks_publishing: bool = True
     quarantine_limit: float | None = None
+    newest_on: str | None = None
     quarantined_by_rule: dict[str, int] = field(default_factory=dict)
     quarantined_first: dict[str, str] = field(default_factory=dict)
 
@@ -123,6 +124,7 @@ def read(found: Recognised, settings: Settings) -> reading.RawFile:
 
     def fill(draft: Path) -> None:
         raw = reading.read_file(found.file, profile, settings, draft)
+        found.file.refuse_if_changed()
         facts = {name: value for name, value in vars(raw).items() if name not in ("rows", "rejects")}
         (draft / "read.json").write_text(json.dumps(facts))
 
@@ -166,6 +168,7 @@ def conform(found: Recognised, lookups: dict[str, Path], lookup_keys: list[str],
             key=key,
             blocks_publishing=profile.blocks_publishing,
             quarantine_limit=profile.quarantine_limit,
+            newest_on=_newest_day(draft / conforming.ROWS, profile.entity, settings),
             quarantined_by_rule={rule: count for rule, count, _ in quarantined},
             quarantined_first={rule: first for rule, _, first in quarantined},
             message="; ".join((*raw.notes, *counts.notes)) or None,
@@ -216,6 +219,19 @@ def _quarantined(quarantine: Path, settings: Settings) -> list[tuple[str, int, s
             f"select rule, count(distinct _line), {where} from read_parquet({literal(quarantine)}) "
             "group by rule order by rule"
         ).fetchall()
+
+
+def _newest_day(rows: Path, entity: str, settings: Settings) -> str | None:
+    """The newest day that the rows of a file are of; None where they do not say."""
+    from pipelines.database import literal, scratch
+
+    told = [column.name for column in ENTITIES[entity].columns if column.tells_day] if entity in ENTITIES else []
+    if not told:
+        return None
+    newest = ", ".join(f"cast(max({name}) as date)" for name in told)
+    with scratch(settings) as con:
+        days = con.execute(f"select {newest} from read_parquet({literal(rows)}) where _violations is null").fetchone()
+    return max((day.isoformat() for day in days or () if day), default=None)
 
 
 def _profile_of(found: Recognised) -> Profile:

@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import json
 import shutil
+import signal
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 from filelock import FileLock
 
 from expectations.runner import CheckResult
+from pipelines.errors import MachineFault, machine_words
 from pipelines.files import whole_folder
 from pipelines.runs import build_database
 from pipelines.settings import DBT_PROJECT, Settings, load_settings
@@ -125,6 +127,21 @@ def dbt_checks(run_results: dict[str, Any], manifest: dict[str, Any]) -> list[Ch
             )
         )
     return checks
+
+
+def dbt_fault(run_results: dict[str, Any] | None, said: str, exit_code: int | None) -> MachineFault | None:
+    """What kept dbt from its work, if it was the machine.
+
+    Args:
+        run_results: what dbt left, if anything.
+        said: what it said last.
+        exit_code: of its process; negative where a signal ended it.
+    """
+    errors = [one["message"] or "" for one in (run_results or {"results": []})["results"] if one["status"] == "error"]
+    words = machine_words("\n".join([*errors, said]))
+    if words is None and exit_code == -signal.SIGKILL:
+        words = "Out of Memory Error"
+    return MachineFault(words) if words else None
 
 
 def _asked(node: dict[str, Any]) -> str:

@@ -160,7 +160,7 @@ def publish(
         sys.audit(BOUNDARY, "aggregates are written")
         counts |= _write_people(run, draft, loads, descriptions)
         sys.audit(BOUNDARY, "people are written")
-        manifest = {
+        told = {
             "version": version,
             "run_id": run.run_id,
             "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -178,7 +178,7 @@ def publish(
                 path.relative_to(draft).as_posix(): _sha256(path) for path in sorted(draft.rglob("*")) if path.is_file()
             },
         }
-        (draft / MANIFEST).write_text(json.dumps(manifest, indent=2))
+        (draft / MANIFEST).write_text(json.dumps(told, indent=2))
         sys.audit(BOUNDARY, "the manifest is written")
 
     folder = settings.warehouse / "versions" / version
@@ -191,7 +191,8 @@ def publish(
     (settings.warehouse / _WITHDRAWN).unlink(missing_ok=True)
     _prune(settings, version)
     sys.audit(BOUNDARY, "old versions are gone")
-    return json.loads((folder / MANIFEST).read_text())
+    manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
+    return manifest
 
 
 def _share(version: Path) -> None:

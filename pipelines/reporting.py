@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,6 +14,7 @@ from pipelines import quality_page
 from pipelines.errors import EXIT_BLOCKED, EXIT_PUBLISHED
 from pipelines.loads import superseded
 from pipelines.publishing import kept_manifests, published_manifest
+from pipelines.punctuality import ON_TIME
 from pipelines.quarantine import causes
 from pipelines.runs import Run, last_run
 from pipelines.settings import Settings
@@ -32,8 +34,15 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def print_summary(settings: Settings, run_id: str, code: int) -> None:
-    """The end of a run: files and rows in, quarantine, marts out, and where to look next."""
+def print_summary(settings: Settings, run_id: str, code: int, faults: Sequence[str] = ()) -> None:
+    """The end of a run: files and rows in, quarantine, marts out, and where to look next.
+
+    Args:
+        settings: the configuration in force.
+        run_id: the run.
+        code: how it ended.
+        faults: which steps failed, and why.
+    """
     run = Run(settings, run_id)
     console = _console()
     loads = run.loads()
@@ -72,9 +81,15 @@ def print_summary(settings: Settings, run_id: str, code: int) -> None:
             console.print(f"  {check.asset} · {check.check_name}: {check.failing_rows:,} rows", markup=False)
         if len(warnings) > _MOST_LINES:
             console.print(f"  ... and {len(warnings) - _MOST_LINES} more: perfwh status")
+    for check in warnings:
+        if check.check_name == ON_TIME:
+            console.print(f"late: {check.description}", markup=False)
     page = settings.warehouse / "data_quality.html"
-    quality_page.write(status(settings), page)
-    console.print(f"\nData quality: {page}")
+    try:
+        quality_page.write(status(settings), page)
+        console.print(f"\nData quality: {page}")
+    except OSError as error:
+        console.print(f"\n{page}: cannot be written ({error.strerror})")
     published = settings.warehouse / "published"
     if code == EXIT_PUBLISHED:
         console.print(f"\nPublished version {run.read('outcome')['version']}: {published}")
@@ -86,7 +101,10 @@ def print_summary(settings: Settings, run_id: str, code: int) -> None:
             if not (check.check_name == "every_file_is_loaded" and loads):
                 console.print(f"  {check.asset} · {check.check_name}: {check.description}", markup=False)
     else:
-        console.print("\nThe run failed, nothing is published. Dagster's page of the run says where: make dev")
+        console.print("\nThe run failed, nothing is published. Nothing has to be cleaned up: mend this and run again.")
+        for fault in faults:
+            console.print(f"  {fault}", markup=False)
+        console.print(f"Dagster's page of run {run_id} has the rest: make dev")
     current = published_manifest(settings)
     console.print(f"Version {current['version']} stays current." if current else "There is no published version yet.")
 

@@ -9,21 +9,24 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines import landing, locking, publishing, reporting
-from pipelines.errors import EXIT_BLOCKED, EXIT_FAILED, EXIT_PUBLISHED, UserError
+from pipelines import alerting, landing, locking, publishing, reporting
+from pipelines.errors import EXIT_BLOCKED, EXIT_FAILED, EXIT_PUBLISHED, UserError, machine_fault
+from pipelines.files import PRIVATE_FOLDER, keep_private
 from pipelines.profiles import load_profiles
 from pipelines.pseudonyms import key_in_force
 from pipelines.runs import Run
 from pipelines.settings import PROJECT_ROOT, Settings
 
 if TYPE_CHECKING:
-    from dagster import ExecuteInProcessResult
+    from collections.abc import Iterable
+
+    from dagster import DagsterEvent, ExecuteInProcessResult
 
 
 def prepare_dagster_home(settings: Settings) -> Path:
     """Makes Dagster's folder, with the project's instance configuration in it."""
     home = settings.dagster_home
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    home.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
     configured, wanted = home / "dagster.yaml", PROJECT_ROOT / "dagster.yaml"
     if home == PROJECT_ROOT / ".dagster":
         configured.unlink(missing_ok=True)
@@ -49,7 +52,7 @@ def check_before(settings: Settings) -> None:
     load_profiles(settings.profiles)
     key_in_force(settings)
     try:
-        settings.warehouse.mkdir(parents=True, exist_ok=True)
+        settings.warehouse.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
     except OSError as error:
         raise UserError(f"{settings.warehouse}: cannot be made ({error.strerror})") from None
     if not os.access(settings.warehouse, os.W_OK):
@@ -69,25 +72,57 @@ def run(settings: Settings, force: bool = False) -> int:
     Raises:
         UserError: a fault of usage or configuration.
     """
-    check_before(settings)
-    os.umask(0o077)
-    with locking.held(settings, "perfwh run"):
-        if not force and (said := _nothing_new(settings)):
-            print(said)
-            return EXIT_PUBLISHED
-        prepare_dagster_home(settings)
-        print(f"perfwh: {settings.landing} → {settings.warehouse / 'published'}", file=sys.stderr, flush=True)
-        result = _execute(settings.warehouse / "runs" / "dbt.log")
-        code = _exit_code(settings, result)
-        reporting.print_summary(settings, result.run_id, code)
+    alerting.check_targets(settings)
+    keep_private()
+    try:
+        check_before(settings)
+        with locking.held(settings, "perfwh run"):
+            return _run(settings, force)
+    except Exception as error:
+        told = machine_fault(error)
+        if told is None:
+            raise
+        alerting.say(alerting.raise_alert(alerting.of_failed([told], "", settings), settings))
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{told}. Nothing is published; the last good version stays current", EXIT_FAILED) from None
+
+
+def _run(settings: Settings, force: bool) -> int:
+    if not force and (said := _nothing_new(settings)):
+        print(said)
+        alerting.say(alerting.tell_of_late(settings))
+        return EXIT_PUBLISHED
+    prepare_dagster_home(settings)
+    print(f"perfwh: {settings.landing} → {settings.warehouse / 'published'}", file=sys.stderr, flush=True)
+    result = _execute(settings.warehouse / "runs" / "dbt.log")
+    code = _exit_code(settings, result)
+    faults = faults_of_steps(result.all_events)
+    reporting.print_summary(settings, result.run_id, code, faults)
+    if code == EXIT_PUBLISHED:
+        alerting.say(alerting.tell_of_late(settings))
+    else:
+        alerting.say(alerting.tell_of_run(settings, result.run_id, faults))
     return code
+
+
+def faults_of_steps(events: Iterable[DagsterEvent]) -> list[str]:
+    """Which steps failed, and what is known of it: what to do, or the kind of the error, never its text."""
+    faults = []
+    for event in events:
+        if event.event_type_value == "STEP_FAILURE":
+            data = event.step_failure_data
+            told = data.user_failure_data and data.user_failure_data.description
+            kind = data.error and (data.error.cause or data.error).cls_name
+            faults.append(f"{event.step_key}: {told or kind or 'see the page of the run'}")
+    return faults
 
 
 def _nothing_new(settings: Settings) -> str | None:
     """What to say where a run would publish the same again; a version that was rolled back counts as published."""
-    from pipelines.fingerprint import fingerprint
+    from pipelines.fingerprint import files_now, fingerprint
 
-    version = publishing.has_been_published(settings, fingerprint(settings))
+    version = publishing.has_been_published(settings, fingerprint(settings, files_now(settings)))
     return version and f"Nothing new; version {version} stays current."
 
 
@@ -95,7 +130,7 @@ def _execute(log: Path) -> ExecuteInProcessResult:
     import dagster as dg
 
     from pipelines.definitions import defs
-    from pipelines.defs.jobs import JOB
+    from pipelines.defs.jobs import JOB, STARTED_BY
 
     with dg.DagsterInstance.get() as instance:
         job = defs().resolve_job_def(JOB)
@@ -103,7 +138,10 @@ def _execute(log: Path) -> ExecuteInProcessResult:
         # The progress lines instead of Dagster's log, which the run's page has, and of dbt's, which goes to a file.
         with log.open("w") as stream, contextlib.redirect_stdout(stream):
             return job.execute_in_process(
-                instance=instance, raise_on_error=False, run_config={"loggers": {"console": {"config": {}}}}
+                instance=instance,
+                raise_on_error=False,
+                run_config={"loggers": {"console": {"config": {}}}},
+                tags={STARTED_BY: "perfwh run"},
             )
 
 

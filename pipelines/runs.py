@@ -80,6 +80,7 @@ class Run:
                     "name": one.file.name,
                     "sha256": one.file.sha256,
                     "size": one.file.size,
+                    "changed_ns": one.file.changed_ns,
                     "profile": one.profile.profile if one.profile else None,
                     "refusal": [one.refusal.code, one.refusal.message] if one.refusal else None,
                 }
@@ -91,7 +92,7 @@ class Run:
         """The files of the landing zone, of one entity where one is named (`unknown`: of none)."""
         found = [
             Recognised(
-                LandedFile(Path(one["path"]), one["name"], one["sha256"], one["size"]),
+                LandedFile(Path(one["path"]), one["name"], one["sha256"], one["size"], one["changed_ns"]),
                 profiles.get(one["profile"]),
                 RefusedFile(*one["refusal"]) if one["refusal"] else None,
             )

@@ -12,13 +12,15 @@ import tomllib
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -52,6 +54,8 @@ _WITHOUT_MANAGER = (
 )
 # Attributes whose old names can be given new ones.
 _RENAMABLE = ("department", "division", "location", "country", "job_level", "employment_type")
+# What is never shown, not even where it cannot be used.
+_SECRET = ("alerts", "pseudonym_key")
 _PERSPECTIVES = ("self", "manager", "peer", "observer")
 
 
@@ -126,9 +130,9 @@ class Settings(BaseSettings):
     )
     due: dict[str, Due] = Field(
         default_factory=dict,
-        description="Source profile → how often it delivers: {every = 'month', grace_days = 7}; whoever is late is told.",
+        description="Source profile → its calendar, such as {every = 'month', grace_days = 7}: who is late is told.",
     )
-    alerts: tuple[SecretStr, ...] = Field(
+    alerts: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (),
         description="Where alerts go besides alerts.jsonl: https://… (a webhook), mailtos://…, or another Apprise URL.",
     )
@@ -148,6 +152,12 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return path and path.expanduser().absolute()
+
+    @field_validator("alerts", mode="before")
+    @classmethod
+    def _one_by_one(cls, value: Any) -> Any:
+        # In the environment they are separated by blanks.
+        return value.split() if isinstance(value, str) else value
 
     @field_validator("dimensions")
     @classmethod
@@ -287,9 +297,12 @@ def load_settings(**options: Any) -> Settings:
         return Settings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
         faults = [
-            f"  {'.'.join(str(part) for part in fault['loc'])}: {fault['msg']} (found: {fault['input']!r})"
+            f"  {'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
+            + ("" if fault["loc"][0] in _SECRET else f" (found: {fault['input']!r})")
             for fault in error.errors()
         ]
         raise UserError("the configuration cannot be used:\n" + "\n".join(faults)) from None
+    except SettingsError as error:
+        raise UserError(f"the configuration cannot be used: {error}; expected JSON there") from None
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{config_file()}: not valid TOML: {error}") from None

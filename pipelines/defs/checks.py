@@ -9,6 +9,7 @@ import dagster as dg
 from expectations import SUITES
 from expectations.runner import CheckResult
 from expectations.suites import set_rules
+from pipelines.punctuality import ON_TIME
 from pipelines.settings import load_settings
 from pipelines.validating import CONSERVED, READABLE, WITHIN_LIMIT
 
@@ -32,6 +33,9 @@ def specs_of_entity(key: dg.AssetKey, entity: str) -> list[dg.AssetCheckSpec]:
         ),
         dg.AssetCheckSpec(
             WITHIN_LIMIT, asset=key, blocking=True, description="Few enough rows of each file are in quarantine."
+        ),
+        dg.AssetCheckSpec(
+            ON_TIME, asset=key, description="Each source that has a calendar (setting `due`) has kept to it."
         ),
         *(
             dg.AssetCheckSpec(

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import dagster as dg
 
+from pipelines.running import faults_of_steps
 from pipelines.settings import load_settings
 
 JOB = "warehouse"
+# Tag of the runs that `perfwh run` started: it raises their alerts itself.
+STARTED_BY = "perfwh/started_by"
 
 warehouse_job = dg.define_asset_job(
     JOB,
@@ -88,9 +91,10 @@ class _ProgressHandler(logging.Handler):
                 of = f": {failing.value:,} rows" if failing is not None else ""
                 return f"{word}  {check.asset_key.to_user_string()} · {check.check_name}{of}"
             case "STEP_FAILURE":
-                # The page of the run has the rest: an error's text may quote rows.
-                error = event.step_failure_data.error
-                return f"FAILED  step {event.step_key}: {(error and error.cls_name) or 'see the page of the run'}"
+                return f"FAILED  {faults_of_steps([event])[0]}"
+            case "STEP_UP_FOR_RETRY":
+                wait = event.step_retry_data.seconds_to_wait or 0
+                return f"again   {event.step_key}: in {wait:g} s, after a fault that may pass"
         return None
 
 

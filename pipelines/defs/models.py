@@ -11,11 +11,12 @@ from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
+from dagster_dbt.errors import DagsterDbtCliRuntimeError
 from packaging.version import Version
 
 from pipelines.building import table_counts
-from pipelines.defs.sources import this_run
-from pipelines.models import dbt_checks, descriptions_of, parsed_project, variables
+from pipelines.defs.steps import step
+from pipelines.models import dbt_checks, dbt_fault, descriptions_of, parsed_project, variables
 from pipelines.settings import DBT_PROJECT
 
 PROJECT = DbtProject(DBT_PROJECT, profiles_dir=DBT_PROJECT)
@@ -60,7 +61,7 @@ _PARSED = parsed_project()
 
 def dbt_cli() -> Dbt:
     """The resource that runs dbt."""
-    return Dbt(project_dir=PROJECT, dbt_executable=str(Path(sys.executable).parent / "dbt"))
+    return Dbt(project_dir=PROJECT, dbt_executable=str(Path(sys.executable).parent / "perfwh-dbt"))
 
 
 @dbt_assets(  # type: ignore[untyped-decorator]
@@ -68,28 +69,40 @@ def dbt_cli() -> Dbt:
 )
 def models(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
     """Builds and tests the models in the run's database."""
-    run = this_run(context)
-    target = run.settings.warehouse / "work" / "dbt"
-    target.mkdir(parents=True, exist_ok=True)
-    shutil.copy(_PARSED / "partial_parse.msgpack", target)
-    arguments = ["build", "--exclude-resource-type", "unit_test"]
-    arguments += ["--vars", json.dumps(variables(run.settings), sort_keys=True)]
-    invocation = dbt.cli(arguments, context=context, target_path=target)
-    # Row counts can only be read once dbt has let go of the database, so what it reports is passed on at the end.
-    events: list[Any] = []
+    with step(context) as run:
+        target = run.settings.warehouse / "work" / "dbt"
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(parents=True)
+        shutil.copy(_PARSED / "partial_parse.msgpack", target)
+        arguments = ["build", "--exclude-resource-type", "unit_test"]
+        arguments += ["--vars", json.dumps(variables(run.settings), sort_keys=True)]
+        invocation = dbt.cli(arguments, context=context, target_path=target)
+        # Row counts can only be read once dbt has let go of the database, so what it reports is passed on at the end.
+        events: list[Any] = []
+        results = None
+        try:
+            for event in invocation.stream():
+                events.append(event)
+                if isinstance(event, dg.Output):
+                    context.log.info(f"dbt: {event.output_name.replace('__', '/', 1)}")
+        except DagsterDbtCliRuntimeError as error:
+            results = _results(target)
+            raise dbt_fault(results, str(error), invocation.process.returncode) or error from error
+        finally:
+            results = results or _results(target)
+            if results:
+                manifest = json.loads((_PARSED / "manifest.json").read_text())
+                run.write_checks("models", dbt_checks(results, manifest))
+                run.write("descriptions", descriptions_of(manifest))
+            counts = table_counts(run)
+            for event in events:
+                if isinstance(event, dg.Output) and event.output_name in counts:
+                    event = event.with_metadata({**event.metadata, "dagster/row_count": counts[event.output_name]})
+                yield event
+
+
+def _results(target: Path) -> dict[str, Any] | None:
     try:
-        for event in invocation.stream():
-            events.append(event)
-            if isinstance(event, dg.Output):
-                context.log.info(f"dbt: {event.output_name.replace('__', '/', 1)}")
-    finally:
-        results = target / "run_results.json"
-        if results.exists():
-            manifest = json.loads((_PARSED / "manifest.json").read_text())
-            run.write_checks("models", dbt_checks(json.loads(results.read_text()), manifest))
-            run.write("descriptions", descriptions_of(manifest))
-        counts = table_counts(run)
-        for event in events:
-            if isinstance(event, dg.Output) and event.output_name in counts:
-                event = event.with_metadata({**event.metadata, "dagster/row_count": counts[event.output_name]})
-            yield event
+        return json.loads((target / "run_results.json").read_text())  # type: ignore[no-any-return]
+    except (OSError, ValueError):
+        return None  # dbt did not get that far

@@ -1,12 +1,15 @@
 """Publishing as assets: what readers get, made current in one step once every check before it has passed."""
 
+import sys
 from collections.abc import Iterator
 
 import dagster as dg
 
 from pipelines import publishing
-from pipelines.defs.sources import OWNERS, STRANGERS, this_run
-from pipelines.fingerprint import fingerprint
+from pipelines.auditing import NOT_COLLAPSED, row_count_checks
+from pipelines.defs import checks
+from pipelines.defs.sources import OWNERS, STRANGERS
+from pipelines.defs.steps import step
 from pipelines.loads import superseded
 from pipelines.marts import MARTS, RESTRICTED_TABLES
 
@@ -39,30 +42,52 @@ PEOPLE = dg.AssetKey(["published", "people"])
 )
 def publish(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
     """Makes a version of what the run has built and checked."""
-    run = this_run(context)
-    loads = run.loads()
-    manifest = publishing.publish(
-        run,
-        [*loads, *superseded(loads, run.settings)],
-        run.checks(),
-        run.read("descriptions"),
-        fingerprint(run.settings),
-    )
-    run.write("outcome", {"version": manifest["version"], "row_counts": manifest["row_counts"]})
-    run.clear()
-    folder = run.settings.warehouse / "versions" / manifest["version"]
-    for key, schema, name in (
-        (PERFORMANCE, "marts", publishing.PERFORMANCE),
-        (PEOPLE, "restricted", publishing.PEOPLE),
-    ):
-        counts = {table: rows for table, rows in manifest["row_counts"].items() if table.startswith(f"{schema}.")}
-        yield dg.MaterializeResult(
-            asset_key=key,
-            metadata={
-                "dagster/row_count": sum(counts.values()),
-                "dagster/uri": str(folder / name),
-                "version": manifest["version"],
-                "bytes": (folder / name).stat().st_size,
-                **{f"rows/{table.split('.')[1]}": rows for table, rows in counts.items()},
-            },
+    with step(context) as run:
+        loads = run.loads()
+        manifest = publishing.publish(
+            run,
+            [*loads, *superseded(loads, run.settings)],
+            run.checks(),
+            run.read("descriptions"),
+            run.read("fingerprint"),
         )
+        run.write("outcome", {"version": manifest["version"], "row_counts": manifest["row_counts"]})
+        run.clear()
+        sys.audit(publishing.BOUNDARY, "the build is cleared")
+        folder = run.settings.warehouse / "versions" / manifest["version"]
+        for key, schema, name in (
+            (PERFORMANCE, "marts", publishing.PERFORMANCE),
+            (PEOPLE, "restricted", publishing.PEOPLE),
+        ):
+            counts = {table: rows for table, rows in manifest["row_counts"].items() if table.startswith(f"{schema}.")}
+            yield dg.MaterializeResult(
+                asset_key=key,
+                metadata={
+                    "dagster/row_count": sum(counts.values()),
+                    "dagster/uri": str(folder / name),
+                    "version": manifest["version"],
+                    "bytes": (folder / name).stat().st_size,
+                    **{f"rows/{table.split('.')[1]}": rows for table, rows in counts.items()},
+                },
+            )
+
+
+@dg.multi_asset_check(
+    specs=[
+        dg.AssetCheckSpec(
+            NOT_COLLAPSED,
+            asset=dg.AssetKey(["marts", mart]),
+            blocking=True,
+            description="The mart has not lost too many of its rows against the version that readers have.",
+        )
+        for mart in MARTS
+    ],
+    name="audit",
+)
+def audit(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+    """Compares the build with the version that readers have."""
+    with step(context) as run:
+        found = row_count_checks(run)
+        run.write_checks("audit", found)
+        for mart, result in zip(MARTS, found, strict=True):
+            yield from checks.results(dg.AssetKey(["marts", mart]), [result])

@@ -1,17 +1,18 @@
 """From the landing zone to validated entities: `landing/files`, then `raw/*` and `validated/*` for each entity."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import dagster as dg
 
 from expectations.runner import CheckResult
-from pipelines import building, landing, loads, locking, recognising, validating
+from pipelines import building, fingerprint, landing, loads, publishing, punctuality, recognising, validating
 from pipelines.defs import checks
+from pipelines.defs.steps import step
 from pipelines.entities import ENTITIES, LOOKUP, Column, Entity
 from pipelines.errors import RefusedFile
 from pipelines.profiles import load_profiles
 from pipelines.runs import Run
-from pipelines.settings import load_settings
 
 Result = dg.MaterializeResult[None] | dg.AssetCheckResult
 OWNERS = ["team:data-engineering"]
@@ -24,14 +25,6 @@ _MARKS = (
 )
 
 
-def this_run(context: dg.AssetExecutionContext) -> Run:
-    """The state of the run that a step belongs to."""
-    settings = load_settings()
-    # Kept until the process of the run ends: no other run may come between two steps.
-    locking.hold(settings, f"Dagster run {context.run.run_id}")
-    return Run(settings, context.run.run_id)
-
-
 @dg.asset(
     key=LANDING,
     group_name="landing",
@@ -41,29 +34,38 @@ def this_run(context: dg.AssetExecutionContext) -> Run:
 )
 def landing_files(context: dg.AssetExecutionContext) -> Iterator[Result]:
     """Looks through the landing zone."""
-    run = this_run(context)
-    run.begin()
-    profiles = load_profiles(run.settings.profiles)
-    whole, held = landing.settle(landing.list_files(run.settings.landing), run.settings.settle_seconds)
-    found, unreadable = [], []
-    for path in whole:
-        try:
-            found.append(recognising.recognise(landing.take_in(path, run.settings.landing), profiles))
-        except RefusedFile as refusal:
-            name = path.relative_to(run.settings.landing).as_posix()
-            unreadable.append(loads.refused(landing.LandedFile(path, name, "", 0), None, refusal))
-    run.write_inbox(found)
-    waiting = [loads.held(path.relative_to(run.settings.landing).as_posix()) for path in held]
-    run.write_loads("landing", [*unreadable, *waiting])
-    yield dg.MaterializeResult(
-        asset_key=LANDING,
-        metadata={
-            "dagster/row_count": len(found),
-            "files": len(found),
-            "held": len(held),
-            "bytes": sum(one.file.size for one in found),
-        },
-    )
+    with step(context) as run:
+        run.begin()
+        publishing.sweep(run.settings)
+        profiles = load_profiles(run.settings.profiles)
+        whole, held = landing.settle(landing.list_files(run.settings.landing), run.settings.settle_seconds)
+        found, unreadable = [], []
+        for path in whole:
+            try:
+                found.append(recognising.recognise(landing.take_in(path, run.settings.landing), profiles))
+            except FileNotFoundError:
+                continue  # taken away since they were listed
+            except RefusedFile as refusal:
+                name = path.relative_to(run.settings.landing).as_posix()
+                unreadable.append(loads.refused(landing.LandedFile(path, name, "", 0, 0), None, refusal))
+        run.write_inbox(found)
+        waiting = [loads.held(path.relative_to(run.settings.landing).as_posix()) for path in held]
+        seen = [(one.file.name, one.file.sha256) for one in found]
+        seen += [(load.file_name, fingerprint.UNREADABLE) for load in unreadable]
+        seen += [
+            (load.file_name, fingerprint.HELD) for load in waiting if not landing.is_unfinished(Path(load.file_name))
+        ]
+        run.write("fingerprint", fingerprint.fingerprint(run.settings, seen))
+        run.write_loads("landing", [*unreadable, *waiting])
+        yield dg.MaterializeResult(
+            asset_key=LANDING,
+            metadata={
+                "dagster/row_count": len(found),
+                "files": len(found),
+                "held": len(held),
+                "bytes": sum(one.file.size for one in found),
+            },
+        )
 
 
 @dg.asset(
@@ -77,17 +79,17 @@ def landing_files(context: dg.AssetExecutionContext) -> Iterator[Result]:
 )
 def strangers(context: dg.AssetExecutionContext) -> Iterator[Result]:
     """Says of each file that nobody knows what it lacks."""
-    run = this_run(context)
-    unknown = [
-        loads.refused(one.file, None, one.refusal or RefusedFile("NO_PROFILE", "no profile"))
-        for one in run.inbox(load_profiles(run.settings.profiles), "unknown")
-    ]
-    run.write_loads("strangers", unknown)
-    unreadable = [load for load in run.loads("landing") if load.status == "refused"]
-    yield dg.MaterializeResult(asset_key=STRANGERS, metadata={"files": len(unknown) + len(unreadable)})
-    results = validating.file_checks("landing/strangers", [*unknown, *unreadable])
-    run.write_checks("strangers", results)
-    yield from checks.results(STRANGERS, results)
+    with step(context) as run:
+        unknown = [
+            loads.refused(one.file, None, one.refusal or RefusedFile("NO_PROFILE", "no profile"))
+            for one in run.inbox(load_profiles(run.settings.profiles), "unknown")
+        ]
+        run.write_loads("strangers", unknown)
+        unreadable = [load for load in run.loads("landing") if load.status == "refused"]
+        yield dg.MaterializeResult(asset_key=STRANGERS, metadata={"files": len(unknown) + len(unreadable)})
+        results = validating.file_checks("landing/strangers", [*unknown, *unreadable])
+        run.write_checks("strangers", results)
+        yield from checks.results(STRANGERS, results)
 
 
 def _raw_asset(entity: str, description: str) -> dg.AssetsDefinition:
@@ -104,21 +106,21 @@ def _raw_asset(entity: str, description: str) -> dg.AssetsDefinition:
         check_specs=checks.specs_of_files(key, blocking=False),
     )
     def raw(context: dg.AssetExecutionContext) -> Iterator[Result]:
-        run = this_run(context)
-        refused, rows, files = [], 0, 0
-        for found in run.inbox(load_profiles(run.settings.profiles), entity):
-            try:
-                if found.refusal:
-                    raise found.refusal
-                read = loads.read(found, run.settings)
-                files, rows = files + 1, rows + read.row_count + read.reject_count
-            except RefusedFile as refusal:
-                refused.append(loads.refused(found.file, found.profile, refusal))
-        run.write_loads(f"raw-{entity}", refused)
-        yield dg.MaterializeResult(asset_key=key, metadata={"dagster/row_count": rows, "files": files})
-        results = validating.file_checks(f"raw/{entity}", refused)
-        run.write_checks(f"raw-{entity}", results)
-        yield from checks.results(key, results)
+        with step(context) as run:
+            refused, rows, files = [], 0, 0
+            for found in run.inbox(load_profiles(run.settings.profiles), entity):
+                try:
+                    if found.refusal:
+                        raise found.refusal
+                    read = loads.read(found, run.settings)
+                    files, rows = files + 1, rows + read.row_count + read.reject_count
+                except RefusedFile as refusal:
+                    refused.append(loads.refused(found.file, found.profile, refusal))
+            run.write_loads(f"raw-{entity}", refused)
+            yield dg.MaterializeResult(asset_key=key, metadata={"dagster/row_count": rows, "files": files})
+            results = validating.file_checks(f"raw/{entity}", refused)
+            run.write_checks(f"raw-{entity}", results)
+            yield from checks.results(key, results)
 
     return raw
 
@@ -149,14 +151,16 @@ def _conform(run: Run, entity: str, lookups: Sequence[loads.Load]) -> list[loads
 )
 def validated_lookup(context: dg.AssetExecutionContext) -> Iterator[Result]:
     """Judges the files that others are looked up in."""
-    run = this_run(context)
-    key = dg.AssetKey(["validated", LOOKUP])
-    judged = _conform(run, LOOKUP, [])
-    run.write_loads(LOOKUP, judged)
-    yield dg.MaterializeResult(asset_key=key, metadata={"dagster/row_count": sum(load.rows_loaded for load in judged)})
-    results = validating.file_checks("validated/lookup", [*judged, *run.loads(f"raw-{LOOKUP}")])
-    run.write_checks("validated-lookup", results)
-    yield from checks.results(key, results)
+    with step(context) as run:
+        key = dg.AssetKey(["validated", LOOKUP])
+        judged = _conform(run, LOOKUP, [])
+        run.write_loads(LOOKUP, judged)
+        yield dg.MaterializeResult(
+            asset_key=key, metadata={"dagster/row_count": sum(load.rows_loaded for load in judged)}
+        )
+        results = validating.file_checks("validated/lookup", [*judged, *run.loads(f"raw-{LOOKUP}")])
+        run.write_checks("validated-lookup", results)
+        yield from checks.results(key, results)
 
 
 def _schema(columns: Sequence[Column]) -> dg.TableSchema:
@@ -191,28 +195,29 @@ def _validated_asset(entity: Entity) -> dg.AssetsDefinition:
         check_specs=checks.specs_of_entity(key, entity.name),
     )
     def validated(context: dg.AssetExecutionContext) -> Iterator[Result]:
-        run = this_run(context)
-        profiles = load_profiles(run.settings.profiles)
-        judged = _conform(run, entity.name, run.loads(LOOKUP))
-        run.write_loads(entity.name, judged)
-        rows = building.add_entity(run, entity, judged, profiles)
-        yield dg.MaterializeResult(
-            asset_key=key,
-            metadata={
-                "dagster/row_count": rows,
-                "files": len(judged),
-                "rows_read": sum(load.rows_read for load in judged),
-                "rows_quarantined": sum(load.rows_quarantined for load in judged),
-                "rows_duplicate": sum(load.rows_duplicate for load in judged),
-            },
-        )
-        results: list[CheckResult] = [
-            *validating.file_checks(name, [*judged, *run.loads(f"raw-{entity.name}")]),
-            *validating.balance_checks(name, judged, run.settings),
-            *validating.rule_checks(run, entity.name, name, any(load.rows_read for load in judged)),
-        ]
-        run.write_checks(f"validated-{entity.name}", results)
-        yield from checks.results(key, results)
+        with step(context) as run:
+            profiles = load_profiles(run.settings.profiles)
+            judged = _conform(run, entity.name, run.loads(LOOKUP))
+            run.write_loads(entity.name, judged)
+            rows = building.add_entity(run, entity, judged, profiles)
+            yield dg.MaterializeResult(
+                asset_key=key,
+                metadata={
+                    "dagster/row_count": rows,
+                    "files": len(judged),
+                    "rows_read": sum(load.rows_read for load in judged),
+                    "rows_quarantined": sum(load.rows_quarantined for load in judged),
+                    "rows_duplicate": sum(load.rows_duplicate for load in judged),
+                },
+            )
+            results: list[CheckResult] = [
+                *validating.file_checks(name, [*judged, *run.loads(f"raw-{entity.name}")]),
+                *validating.balance_checks(name, judged, run.settings),
+                *punctuality.checks(name, entity.name, judged, profiles, run.settings),
+                *validating.rule_checks(run, entity.name, name, any(load.rows_read for load in judged)),
+            ]
+            run.write_checks(f"validated-{entity.name}", results)
+            yield from checks.results(key, results)
 
     return validated
 
@@ -227,7 +232,8 @@ def _validated_asset(entity: Entity) -> dg.AssetsDefinition:
 )
 def person_pseudonyms(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     """Names everyone who may be named in a mart."""
-    return dg.MaterializeResult(metadata={"dagster/row_count": building.add_pseudonyms(this_run(context))})
+    with step(context) as run:
+        return dg.MaterializeResult(metadata={"dagster/row_count": building.add_pseudonyms(run)})
 
 
 def source_assets() -> list[dg.AssetsDefinition]:
