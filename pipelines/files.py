@@ -34,8 +34,10 @@ def whole_folder(target: Path, fill: Callable[[Path], None]) -> None:
     draft.mkdir(mode=PRIVATE_FOLDER)
     try:
         fill(draft)
-        for path in (*draft.rglob("*"), draft):
+        held = (*draft.rglob("*"), draft)
+        for path in held:
             path.chmod(PRIVATE_FOLDER if path.is_dir() else PRIVATE_FILE)
+        for path in held:
             sync(path)
         draft.rename(target)
         sync(target.parent)
