@@ -265,7 +265,7 @@ class Readers:
     lane: Lane
     expected: list[dict[str, list[Any]]]
     count: int = 3
-    pause: float = 1.0
+    pause: float = 2.0
 
     def __enter__(self) -> Readers:
         self.told = self.lane.folder / "expected.json"

