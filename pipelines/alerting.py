@@ -171,5 +171,6 @@ def _targets(settings: Settings) -> dict[str, Any]:
                 f"alerts: {name} is not understood; expected https://… (a webhook), "
                 "mailtos://user:password@host?to=address, or another Apprise URL"
             )
-        targets[name] = found
+        # The sender of many tries again; a target by itself does not.
+        targets[name] = apprise.Apprise(found)
     return targets

@@ -36,6 +36,7 @@ _OF_THE_MACHINE = {
     "File too large": "a file may not grow further (ulimit -f); allow more, and run again",
     "Out of Memory Error": "out of memory; give more with PERFWH_MEMORY_LIMIT, or run with fewer PERFWH_THREADS",
     "database or disk is full": _FULL,
+    "disk I/O error": "a file cannot be written: the disk is failing, or a limit (ulimit -f) is reached",
     "attempt to write a readonly database": "Dagster's history (DAGSTER_HOME) cannot be written to",
     "Read-only file system": "the warehouse cannot be written to: its file system is read-only",
     "Permission denied": "the warehouse cannot be written to: permission denied",
@@ -82,9 +83,7 @@ def machine_words(said: str) -> str | None:
 
 def is_passing(error: BaseException) -> bool:
     """Whether a fault may be gone a little later: a share that hiccups, a database that someone has open."""
-    if isinstance(error, OSError):
-        return error.errno in _PASSING
-    return _PASSING_WORDS in str(error)
+    return (isinstance(error, OSError) and error.errno in _PASSING) or _PASSING_WORDS in str(error)
 
 
 def machine_fault(error: BaseException) -> str | None:

@@ -129,7 +129,7 @@ def dbt_checks(run_results: dict[str, Any], manifest: dict[str, Any]) -> list[Ch
     return checks
 
 
-def dbt_fault(run_results: dict[str, Any] | None, said: str, exit_code: int | None) -> MachineFault | None:
+def machine_fault_of_dbt(run_results: dict[str, Any] | None, said: str, exit_code: int | None) -> MachineFault | None:
     """What kept dbt from its work, if it was the machine.
 
     Args:
@@ -142,6 +142,13 @@ def dbt_fault(run_results: dict[str, Any] | None, said: str, exit_code: int | No
     if words is None and exit_code == -signal.SIGKILL:
         words = "Out of Memory Error"
     return MachineFault(words) if words else None
+
+
+def failed_nodes(run_results: dict[str, Any] | None) -> str:
+    """The models and tests that failed, by name; what dbt says of them may quote rows."""
+    results = run_results["results"] if run_results else []
+    failed = [one["unique_id"].split(".")[2] for one in results if one["status"] in ("error", "fail")]
+    return f"dbt failed: {', '.join(failed) or 'before any model'}; runs/dbt.log has its words"
 
 
 def _asked(node: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ from packaging.version import Version
 
 from pipelines.building import table_counts
 from pipelines.defs.steps import step
-from pipelines.models import dbt_checks, dbt_fault, descriptions_of, parsed_project, variables
+from pipelines.models import dbt_checks, descriptions_of, failed_nodes, machine_fault_of_dbt, parsed_project, variables
 from pipelines.settings import DBT_PROJECT
 
 PROJECT = DbtProject(DBT_PROJECT, profiles_dir=DBT_PROJECT)
@@ -87,7 +87,8 @@ def models(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[A
                     context.log.info(f"dbt: {event.output_name.replace('__', '/', 1)}")
         except DagsterDbtCliRuntimeError as error:
             results = _results(target)
-            raise dbt_fault(results, str(error), invocation.process.returncode) or error from error
+            fault = machine_fault_of_dbt(results, str(error), invocation.process.returncode)
+            raise fault or dg.Failure(failed_nodes(results), allow_retries=False) from None
         finally:
             results = results or _results(target)
             if results:

@@ -50,6 +50,9 @@ def main(kills: int, lanes: int, seed: int | None) -> None:
             say(f"undisturbed: a run of {calm.seconds:.1f} s, {len(calm.boundaries)} boundaries")
             cut = cut_power_at(lane, calm, calm.boundaries[number::lanes], chance, say)
             return cut, kill_at_random(lane, calm, len(range(number, kills, lanes)), chance, say)
+        except BaseException as error:
+            say(f"FAILED: {error!r}")
+            raise
         finally:
             lane.close()
 

@@ -52,10 +52,10 @@ def kill_at_random(
 ) -> Tally:
     """Kills so many runs, each at some moment of its life; half of them with their children, half without."""
     tally = Tally()
-    targets = _targets(calm)
+    state = targets()
     with Readers(lane, list(calm.expected.values())) as readers:
         while tally.kills < times:
-            target = next(targets)
+            target = next(state)
             _prepare(lane, target, chance)
             going = lane.start()
             moment = chance.uniform(0, calm.seconds)
@@ -76,10 +76,10 @@ def cut_power_at(
 ) -> Tally:
     """At each boundary the run and its children are killed and what was not synced is lost."""
     tally = Tally()
-    targets = _targets(calm)
+    state = targets()
     with Readers(lane, list(calm.expected.values())) as readers:
         for boundary in boundaries:
-            target = next(targets)
+            target = next(state)
             _prepare(lane, target, chance)
             power = Power(lane, chance)
             going = lane.start(kill_at=boundary, synced=str(power.log))
@@ -94,8 +94,8 @@ def cut_power_at(
     return tally
 
 
-def _targets(calm: Undisturbed) -> Iterator[str]:
-    # `before` is current where nothing was killed yet.
+def targets() -> Iterator[str]:
+    """The states to go to, one after the other; `before` is current where nothing was killed yet."""
     return itertools.cycle(["after", "before"])
 
 

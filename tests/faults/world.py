@@ -180,7 +180,8 @@ class Lane:
 
 
 def _rows(parquet: Path) -> int:
-    row = duckdb.execute("select count(*) from read_parquet(?)", [str(parquet)]).fetchone()
+    with duckdb.connect() as con:  # the module's own connection is for one thread
+        row = con.execute("select count(*) from read_parquet(?)", [str(parquet)]).fetchone()
     return int(row[0]) if row else -1
 
 
