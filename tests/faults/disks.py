@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.faults.kills import Tally, Undisturbed, targets
+from tests.faults.kills import Tally, Undisturbed
 from tests.faults.world import Lane, Readers
 
 _LARGE = 1 << 30
@@ -43,11 +43,10 @@ def fill_disk(
     say: Callable[[str], None],
 ) -> Tally:
     """Runs with only so many bytes left on the disk, each followed by one with room enough."""
-    tally, state = Tally(), targets()
+    tally = Tally()
     with Readers(lane, list(calm.expected.values())) as readers:
         for left in room:
-            target = next(state)
-            lane.deliver(target)
+            target = lane.deliver_the_other()
             lane.forget_some_files(chance)
             remount(disk, f"size={shutil.disk_usage(disk).used + left}")
             going = lane.start()
@@ -60,8 +59,7 @@ def fill_disk(
             lane.assert_all_is_right(calm.expected[target])
             tally.kills += 1
             say(f"full disk, {left:,} bytes left: exit 1, and said so; the next run made it right")
-        target = next(state)
-        lane.deliver(target)
+        target = lane.deliver_the_other()
         remount(disk, "ro")
         going = lane.start()
         code = going.wait()
@@ -79,10 +77,8 @@ def limit_files(
     lane: Lane, calm: Undisturbed, sizes: Iterable[int], chance: random.Random, say: Callable[[str], None]
 ) -> None:
     """Runs in which no file may grow beyond a size (`ulimit -f`): the full disk of those who may not mount one."""
-    state = targets()
     for size in sizes:
-        target = next(state)
-        lane.deliver(target)
+        target = lane.deliver_the_other()
         lane.forget_some_files(chance)
         going = lane.start(largest_file=size)
         code = going.wait()
@@ -95,10 +91,8 @@ def limit_files(
 
 def starve(lane: Lane, calm: Undisturbed, limits: Iterable[str], say: Callable[[str], None]) -> None:
     """Runs whose engine may take too little memory."""
-    state = targets()
     for limit in limits:
-        target = next(state)
-        lane.deliver(target)
+        target = lane.deliver_the_other()
         going = lane.start(environment={"PERFWH_MEMORY_LIMIT": limit})
         code = going.wait()
         assert code == 1 and "PERFWH_MEMORY_LIMIT" in going.said, (limit, code, going.said[-3000:])

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,11 +51,10 @@ def kill_at_random(
 ) -> Tally:
     """Kills so many runs, each at some moment of its life; half of them with their children, half without."""
     tally = Tally()
-    state = targets()
     with Readers(lane, list(calm.expected.values())) as readers:
         while tally.kills < times:
-            target = next(state)
-            _prepare(lane, target, chance)
+            target = lane.deliver_the_other()
+            lane.forget_some_files(chance)
             going = lane.start()
             moment = chance.uniform(0, calm.seconds)
             time.sleep(moment)
@@ -76,11 +74,10 @@ def cut_power_at(
 ) -> Tally:
     """At each boundary the run and its children are killed and what was not synced is lost."""
     tally = Tally()
-    state = targets()
     with Readers(lane, list(calm.expected.values())) as readers:
         for boundary in boundaries:
-            target = next(state)
-            _prepare(lane, target, chance)
+            target = lane.deliver_the_other()
+            lane.forget_some_files(chance)
             power = Power(lane, chance)
             going = lane.start(kill_at=boundary, synced=str(power.log))
             assert going.wait() == -9, (boundary, going.said[-3000:])
@@ -92,13 +89,3 @@ def cut_power_at(
             say(f"power cut where {boundary}: {len(lost)} files lost; the next run made it right")
     tally.reads, tally.faults = readers.seen()
     return tally
-
-
-def targets() -> Iterator[str]:
-    """The states to go to, one after the other; `before` is current where nothing was killed yet."""
-    return itertools.cycle(["after", "before"])
-
-
-def _prepare(lane: Lane, target: str, chance: random.Random) -> None:
-    lane.deliver(target)
-    lane.forget_some_files(chance)

@@ -81,6 +81,7 @@ class Lane:
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.landing = self.folder / "landing"
+        self.state = ""
         self.warehouse = self.warehouse if self.warehouse.is_absolute() else self.folder / "warehouse"
         mine = {
             "PERFWH_LANDING": str(self.landing),
@@ -124,10 +125,17 @@ class Lane:
         """Puts the files of a state into the landing zone, and takes the others away."""
         shutil.rmtree(self.landing, ignore_errors=True)
         shutil.copytree(self.states[state], self.landing)
+        self.state = state
+
+    def deliver_the_other(self) -> str:
+        """Puts the files of the state that does not lie there into the landing zone, and says which one it is."""
+        self.deliver("before" if self.state == "after" else "after")
+        return self.state
 
     def start(self, *options: str, **asked: Any) -> Going:
         assert self.zygote.stdin
         out = self.folder / "run.txt"
+        out.write_text("")
         request = {
             "out": str(out),
             "environment": {},
