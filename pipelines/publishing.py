@@ -26,7 +26,7 @@ from pipelines.files import draft_of, sync, whole_file, whole_folder
 from pipelines.loads import Load, digest
 from pipelines.marts import MARTS, RESTRICTED_TABLES
 from pipelines.quarantine import COLUMNS, rows_sql
-from pipelines.runs import Run
+from pipelines.runs import Run, clear
 from pipelines.settings import PROJECT_ROOT, Settings
 
 # Readable by drivers as old as BI tools ship.
@@ -98,7 +98,8 @@ def has_been_published(settings: Settings, fingerprint: str) -> str | None:
 
 
 def sweep(settings: Settings) -> None:
-    """Removes versions that were whole but not yet current when their run was killed."""
+    """Removes all that a run which was killed left: what is half-made, and a version whole but not yet current."""
+    clear(settings)
     current = published_manifest(settings)
     withdrawn = settings.warehouse / _WITHDRAWN
     told = json.loads(withdrawn.read_text()) if withdrawn.exists() else []

@@ -14,7 +14,7 @@ from pipelines.errors import EXIT_BLOCKED, EXIT_FAILED, EXIT_PUBLISHED, UserErro
 from pipelines.files import PRIVATE_FOLDER, keep_private
 from pipelines.profiles import load_profiles
 from pipelines.pseudonyms import key_in_force
-from pipelines.runs import Run
+from pipelines.runs import Run, clear
 from pipelines.settings import PROJECT_ROOT, Settings
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ def run(settings: Settings, force: bool = False) -> int:
 
 
 def _run(settings: Settings, force: bool) -> int:
+    publishing.sweep(settings)
     if not force and (said := _nothing_new(settings)):
         print(said)
         alerting.say(alerting.tell_of_late(settings))
@@ -97,6 +98,8 @@ def _run(settings: Settings, force: bool) -> int:
     print(f"perfwh: {settings.landing} → {settings.warehouse / 'published'}", file=sys.stderr, flush=True)
     result = _execute(settings.warehouse / "runs" / "dbt.log")
     code = _exit_code(settings, result)
+    # What did not become a version is of no use to anybody, and about people.
+    clear(settings)
     faults = faults_of_steps(result.all_events)
     reporting.print_summary(settings, result.run_id, code, faults)
     if code == EXIT_PUBLISHED:

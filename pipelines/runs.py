@@ -31,6 +31,17 @@ def build_database(settings: Settings) -> Path:
     return settings.warehouse / "build" / "build.duckdb"
 
 
+def clear(settings: Settings) -> None:
+    """Removes the build, the work files, and what a run that was killed left half-made."""
+    warehouse = settings.warehouse
+    # A dbt that has outlived its run is about to end; until then it may write.
+    with build_lock(build_database(settings)):
+        for path in (warehouse / "build", warehouse / "work"):
+            shutil.rmtree(path, ignore_errors=True)
+    for room in (warehouse, warehouse / "raw", warehouse / "validated", warehouse / "versions"):
+        remove_drafts(room)
+
+
 @dataclass(frozen=True)
 class Run:
     """The state of one run; `run_id` is Dagster's."""
@@ -47,23 +58,12 @@ class Run:
         return build_database(self.settings)
 
     def begin(self) -> None:
-        """Clears what an earlier run left behind half-built."""
+        """Makes the folders that the steps write into, and lets go of those of runs long ago."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
-        self.clear()
         self.database.parent.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
         earlier = sorted(self.folder.parent.iterdir(), key=lambda path: path.stat().st_mtime)
         for path in earlier[:-_KEPT_RUNS]:
             shutil.rmtree(path, ignore_errors=True)
-
-    def clear(self) -> None:
-        """Removes the build, the work files, and what a run that was killed left half-made."""
-        warehouse = self.settings.warehouse
-        # A dbt that has outlived its run is about to end; until then it may write.
-        with build_lock(self.database):
-            for path in (warehouse / "build", warehouse / "work"):
-                shutil.rmtree(path, ignore_errors=True)
-        for room in (warehouse, warehouse / "raw", warehouse / "validated", warehouse / "versions"):
-            remove_drafts(room)
 
     def write(self, name: str, content: Any) -> None:
         whole_file(self.folder / f"{name}.json", json.dumps(content, indent=1, default=str))

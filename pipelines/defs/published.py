@@ -12,6 +12,7 @@ from pipelines.defs.sources import OWNERS, STRANGERS
 from pipelines.defs.steps import step
 from pipelines.loads import superseded
 from pipelines.marts import MARTS, RESTRICTED_TABLES
+from pipelines.runs import clear
 
 PERFORMANCE = dg.AssetKey(["published", "performance"])
 PEOPLE = dg.AssetKey(["published", "people"])
@@ -52,7 +53,7 @@ def publish(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[
             run.read("fingerprint"),
         )
         run.write("outcome", {"version": manifest["version"], "row_counts": manifest["row_counts"]})
-        run.clear()
+        clear(run.settings)
         sys.audit(publishing.BOUNDARY, "the build is cleared")
         folder = run.settings.warehouse / "versions" / manifest["version"]
         for key, schema, name in (

@@ -35,8 +35,8 @@ _MARKS = (
 def landing_files(context: dg.AssetExecutionContext) -> Iterator[Result]:
     """Looks through the landing zone."""
     with step(context) as run:
-        run.begin()
         publishing.sweep(run.settings)
+        run.begin()
         profiles = load_profiles(run.settings.profiles)
         whole, held = landing.settle(landing.list_files(run.settings.landing), run.settings.settle_seconds)
         found, unreadable = [], []

@@ -22,6 +22,7 @@ from pipelines.conforming import QUARANTINE, ROWS
 from pipelines.publishing import faults_of, published_manifest
 from pipelines.settings import PROJECT_ROOT, Settings, load_settings
 
+LISTENING = Path(__file__).parent / "listening"
 # What of `ops` depends on more than landing zone and configuration is left out: times, and what there was before.
 _COMPARED_OPS = {
     "ops.loads": "select * exclude (loaded_at) from ops.loads where status <> 'superseded'",
@@ -82,6 +83,8 @@ class Lane:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.landing = self.folder / "landing"
         self.state = ""
+        self.connections = self.folder / "connections.txt"
+        self.connections.write_text("")
         self.warehouse = self.warehouse if self.warehouse.is_absolute() else self.folder / "warehouse"
         mine = {
             "PERFWH_LANDING": str(self.landing),
@@ -91,6 +94,9 @@ class Lane:
             "PERFWH_CONFIG": str(self.folder / "none.toml"),
             "DAGSTER_HOME": str(self.folder / "dagster"),
             "PERFWH_RETRY_WAIT_SECONDS": "0.1",
+            # Every Python of the lane writes down whom it connects to.
+            "PYTHONPATH": str(LISTENING),
+            "CONNECTIONS": str(self.connections),
             **self.environment,
         }
         self.zygote = subprocess.Popen(
