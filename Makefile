@@ -6,7 +6,7 @@ export DO_NOT_TRACK := 1
 LANDING ?= sample
 WAREHOUSE ?= warehouse
 
-.PHONY: run test test-oracle test-mutants setup dev check bench lock picture clean help
+.PHONY: run test test-oracle test-mutants test-faults setup dev check bench lock picture clean help
 
 run: setup sample ## Publish the marts of the sample company (or of LANDING=folder)
 	@$(BIN)/perfwh run --landing $(LANDING) --warehouse $(WAREHOUSE)
@@ -19,6 +19,10 @@ test-oracle: setup ## The marts beside the oracle on 200 random companies (twice
 
 test-mutants: setup ## Change the models' SQL, one place at a time; the oracle must notice nine of ten changes
 	@$(BIN)/python scripts/mutate.py
+
+test-faults: setup ## Kill 200 runs, cut their power, fill their disk, with readers throughout (90 minutes)
+	@FAULTS=long $(BIN)/pytest tests/faults
+	@$(BIN)/python -m tests.faults
 
 setup: ## Make .venv from the lock files (once)
 	@bash scripts/setup.sh

@@ -333,3 +333,19 @@ def test_long_numbers_in_workbooks_come_out_whole_or_refuse_the_file(settings):
     frame.to_excel(settings.landing / "b.xlsx", index=False)
     with pytest.raises(RefusedFile, match=r"ID_FORMAT.*goal_id: 1 numbers"):
         rows_of(settings, "b.xlsx", (settings.landing / "b.xlsx").read_bytes(), format="excel")
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(settings):
+    """It would be kept for good under the hash of what it held before."""
+    from pipelines import loads
+    from pipelines.recognising import Recognised
+
+    path = settings.landing / "a.csv"
+    path.write_text("goal_id,parent_goal_id\nA,B\n")
+    found = Recognised(take_in(path, settings.landing), profile())
+    path.write_text("goal_id,parent_goal_id\nA,C\n")
+    with pytest.raises(RefusedFile, match="CHANGED"):
+        loads.read(found, settings)
+    assert list((settings.warehouse / "raw").iterdir()) == []
+    loads.read(Recognised(take_in(path, settings.landing), profile()), settings)
+    assert len(list((settings.warehouse / "raw").iterdir())) == 1
