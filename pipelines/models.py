@@ -41,6 +41,7 @@ def variables(settings: Settings) -> dict[str, Any]:
     return {
         **settings.dbt_vars(),
         "build_database": str(build_database(settings)),
+        "keep_open": True,
         "threads": settings.threads,
         "memory_limit": settings.memory_limit,
         "spill": str(settings.warehouse / "work" / "spill"),
