@@ -94,4 +94,4 @@ def machine_fault(error: BaseException) -> str | None:
         return _OF_THE_MACHINE["Out of Memory Error"]
     if words := machine_words(str(error)):
         return _OF_THE_MACHINE[words]
-    return error.strerror if isinstance(error, OSError) else None
+    return error.strerror if isinstance(error, OSError) and error.errno in _PASSING else None

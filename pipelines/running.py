@@ -117,6 +117,8 @@ def faults_of_steps(events: Iterable[DagsterEvent]) -> list[str]:
             data = event.step_failure_data
             told = data.user_failure_data and data.user_failure_data.description
             kind = data.error and (data.error.cause or data.error).cls_name
+            if kind == "DagsterExecutionInterruptedError":
+                told = "interrupted"
             faults.append(f"{event.step_key}: {told or kind or 'see the page of the run'}")
     return faults
 

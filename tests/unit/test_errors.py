@@ -20,6 +20,8 @@ from pipelines.errors import MachineFault, is_passing, machine_fault, machine_wo
         (ConnectionError("IO Error: Could not set lock on file"), True, "another program"),
         (MachineFault("Out of Memory Error"), False, "PERFWH_MEMORY_LIMIT"),
         (MemoryError(), False, "PERFWH_MEMORY_LIMIT"),
+        # A file of ours that is not there is a bug of ours, and crashes loudly.
+        (FileNotFoundError(errno.ENOENT, "No such file or directory"), False, None),
         (ValueError("ada@example.com"), False, None),
         (KeyError("employees"), False, None),
     ],
