@@ -31,7 +31,3 @@ def _end_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(_LOOKS_EVERY)
     os._exit(1)
-
-
-if __name__ == "__main__":
-    main()

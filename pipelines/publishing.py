@@ -92,17 +92,20 @@ def has_been_published(settings: Settings, fingerprint: str) -> str | None:
     current = published_manifest(settings)
     if current is None:
         return None
-    withdrawn = settings.warehouse / _WITHDRAWN
-    told = {current["fingerprint"], *(json.loads(withdrawn.read_text()) if withdrawn.exists() else ())}
-    return current["version"] if fingerprint in told else None
+    return current["version"] if fingerprint in (current["fingerprint"], *_withdrawn(settings)) else None
+
+
+def _withdrawn(settings: Settings) -> list[str]:
+    """The fingerprints of what was rolled back from, since something new was last published."""
+    path = settings.warehouse / _WITHDRAWN
+    return list(json.loads(path.read_text())) if path.exists() else []
 
 
 def sweep(settings: Settings) -> None:
     """Removes all that a run which was killed left: what is half-made, and a version whole but not yet current."""
     clear(settings)
     current = published_manifest(settings)
-    withdrawn = settings.warehouse / _WITHDRAWN
-    told = json.loads(withdrawn.read_text()) if withdrawn.exists() else []
+    told = _withdrawn(settings)
     for manifest in kept_manifests(settings):
         is_later = current is None or manifest["version"] > current["version"]
         if is_later and manifest["fingerprint"] not in told:

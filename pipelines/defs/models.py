@@ -104,6 +104,7 @@ def models(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[A
 
 def _results(target: Path) -> dict[str, Any] | None:
     try:
-        return json.loads((target / "run_results.json").read_text())  # type: ignore[no-any-return]
+        results: dict[str, Any] = json.loads((target / "run_results.json").read_text())
     except (OSError, ValueError):
         return None  # dbt did not get that far
+    return results

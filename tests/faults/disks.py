@@ -1,4 +1,4 @@
-"""Runs on disks that are full or cannot be written to, and with too little memory; and two runs at once."""
+"""Runs on disks that are full or cannot be written to, and with too little memory."""
 
 from __future__ import annotations
 

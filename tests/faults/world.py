@@ -53,7 +53,6 @@ class Going:
     lane: Lane
     pid: int
     out: Path
-    killed_at: float | None = None
 
     def kill(self, group: bool) -> None:
         with contextlib.suppress(ProcessLookupError):  # it was quicker
@@ -77,7 +76,6 @@ class Lane:
     folder: Path
     states: dict[str, Path]
     warehouse: Path = field(default=Path())
-    environment: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -97,7 +95,6 @@ class Lane:
             # Every Python of the lane writes down whom it connects to.
             "PYTHONPATH": str(LISTENING),
             "CONNECTIONS": str(self.connections),
-            **self.environment,
         }
         self.zygote = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.zygote"],
@@ -179,8 +176,8 @@ class Lane:
             assert load["rows_read"] == load["rows_loaded"] + load["rows_quarantined"] + load["rows_duplicate"]
             assert _rows(folder / ROWS) >= 0 and _rows(folder / QUARANTINE) >= 0, folder
         current = published_manifest(self.settings)
-        if current:
-            assert faults_of(self.settings, current["version"]) == []
+        assert current, "the version that readers had is gone"
+        assert faults_of(self.settings, current["version"]) == []
 
     def assert_all_is_right(self, expected: dict[str, list[Any]]) -> None:
         """After the next run: the marts are those of an undisturbed run, and nothing lies about."""

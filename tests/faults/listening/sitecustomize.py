@@ -13,3 +13,6 @@ def _listen(event, arguments):
 
 
 sys.addaudithook(_listen)
+if _LOG:
+    with open(_LOG, "a") as log:  # noqa: PTH123 - as above
+        log.write(f"listening to {os.getpid()}\n")
