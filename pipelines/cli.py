@@ -130,8 +130,7 @@ def verify(landing: Path | None, warehouse: Path | None, version: str | None) ->
     from pipelines import publishing
 
     settings = _in_force(landing, warehouse)
-    current = publishing.published_manifest(settings)
-    version = version or (current["version"] if current else None)
+    version = version or publishing.current_version(settings)
     if version is None:
         raise UserError("nothing is published yet: perfwh run")
     faults = publishing.faults_of(settings, version)

@@ -53,16 +53,30 @@ _LOAD_COLUMNS = (
 )
 
 
+def current_version(settings: Settings) -> str | None:
+    """The version that readers see, whatever it is like; None before the first one."""
+    published = settings.warehouse / "published"
+    return published.readlink().name if published.is_symlink() else None
+
+
 def published_manifest(settings: Settings) -> dict[str, Any] | None:
-    """What the current version says of itself, or None before the first one."""
-    path = settings.warehouse / "published" / MANIFEST
-    return json.loads(path.read_text()) if path.exists() else None
+    """What the current version says of itself, or None before the first one, or where that cannot be read."""
+    return _manifest(settings.warehouse / "published")
 
 
 def kept_manifests(settings: Settings) -> list[dict[str, Any]]:
     """What the kept versions say of themselves, the newest first."""
-    paths = sorted((settings.warehouse / "versions").glob(f"[!.]*/{MANIFEST}"), reverse=True)
-    return [json.loads(path.read_text()) for path in paths]
+    folders = sorted((settings.warehouse / "versions").glob("[!.]*"), reverse=True)
+    return [manifest for folder in folders if (manifest := _manifest(folder))]
+
+
+def _manifest(version: Path) -> dict[str, Any] | None:
+    """None for a disk's damage: such a version is none, and the next run makes another."""
+    try:
+        told: dict[str, Any] = json.loads((version / MANIFEST).read_text())
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    return told
 
 
 def rollback(settings: Settings, version: str | None = None) -> dict[str, Any]:
@@ -74,10 +88,10 @@ def rollback(settings: Settings, version: str | None = None) -> dict[str, Any]:
     Raises:
         UserError: there is no such version.
     """
-    current = published_manifest(settings)
+    current = current_version(settings) or ""
     kept = {manifest["version"]: manifest for manifest in kept_manifests(settings)}
     if version is None:
-        version = next((name for name in kept if current and name < current["version"]), None)
+        version = next((name for name in kept if name < current), None)
     if version is None or version not in kept:
         raise UserError(f"{version or 'an earlier version'}: not kept; kept: {', '.join(kept) or 'none'}")
     # Said before it is done: a rollback that is cut short has then changed nothing.
@@ -104,11 +118,10 @@ def _withdrawn(settings: Settings) -> list[str]:
 def sweep(settings: Settings) -> None:
     """Removes all that a run which was killed left: what is half-made, and a version whole but not yet current."""
     clear(settings)
-    current = published_manifest(settings)
+    current = current_version(settings) or ""
     told = _withdrawn(settings)
     for manifest in kept_manifests(settings):
-        is_later = current is None or manifest["version"] > current["version"]
-        if is_later and manifest["fingerprint"] not in told:
+        if manifest["version"] > current and manifest["fingerprint"] not in told:
             shutil.rmtree(settings.warehouse / "versions" / manifest["version"])
 
 
@@ -119,9 +132,11 @@ def faults_of(settings: Settings, version: str) -> list[str]:
         UserError: there is no such version.
     """
     folder = settings.warehouse / "versions" / version
-    if not (folder / MANIFEST).is_file():
+    if not folder.is_dir():
         raise UserError(f"{version}: not kept; `perfwh status` lists the versions")
-    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest = _manifest(folder)
+    if manifest is None:
+        return [f"{MANIFEST}: cannot be read"]
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {MANIFEST}
     told = manifest["checksums"]
     faults = [f"{name}: is gone" for name in sorted(set(told) - found)]

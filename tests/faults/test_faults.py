@@ -12,12 +12,12 @@ import duckdb
 import pytest
 
 from pipelines.fingerprint import files_now, fingerprint
-from pipelines.publishing import has_been_published
+from pipelines.publishing import has_been_published, kept_manifests
 from tests.conftest import PERFWH
 from tests.faults.conftest import long_only
 from tests.faults.disks import disk_of_its_own, fill_disk, limit_files, starve
 from tests.faults.kills import cut_power_at, kill_at_random, undisturbed
-from tests.faults.world import Lane
+from tests.faults.world import Lane, Power, contents
 
 pytestmark = pytest.mark.xdist_group("faults")
 
@@ -32,6 +32,20 @@ def chance():
 def test_a_run_that_is_killed_is_made_right_by_the_next_one(lane, calm, chance):
     tally = kill_at_random(lane, calm, 1, chance, print)
     assert tally.kills == 1 and tally.reads > 0 and tally.faults == []
+
+
+def test_a_dbt_whose_run_was_killed_does_not_write_into_the_next_ones_database(lane, calm):
+    """Only the run itself is killed, in the midst of dbt's work, and the next one starts at once."""
+    target = lane.deliver_the_other()
+    going = lane.start()
+    while "dbt: history" not in going.said:
+        assert going.is_alive, going.said[-3000:]
+        time.sleep(0.01)
+    going.kill(group=False)
+    assert going.wait() == -9
+    lane.run()
+    lane.assert_all_is_right(calm.expected[target])
+    assert not going.has_left_somebody
 
 
 @pytest.mark.parametrize("boundary", ["the version is whole"])
@@ -91,6 +105,32 @@ def test_of_two_runs_at_once_one_publishes_and_the_other_waits_and_finds_nothing
     assert second.returncode == 0, second.stderr
     assert "waiting up to" in second.stderr and second.stdout.startswith("Nothing new")
     lane.assert_all_is_right(calm.expected[target])
+
+
+@long_only
+def test_a_version_whose_files_were_not_synced_is_noticed(tmp_path, states):
+    """The power cut can tell: where contents that nobody synced go, and names stay, the version is not whole.
+
+    A manifest without its content is no version's: the next run makes a new one, and no other is taken for later.
+    """
+    lane = Lane(tmp_path / "lane", states)
+    try:
+        calm = undisturbed(lane)
+        target = lane.deliver_the_other()
+        power = Power(lane, random.Random(1), goes=("content",))
+        assert lane.start(kill_at="the version is current").wait() == -9
+        assert power.cut()
+        with pytest.raises((AssertionError, duckdb.Error)):
+            lane.assert_nothing_is_half_made()
+        (lane.current / "manifest.json").write_text("")
+        kept = [manifest["version"] for manifest in kept_manifests(lane.settings)]
+        shutil.rmtree(lane.warehouse / "raw")  # emptied files among them
+        shutil.rmtree(lane.warehouse / "validated")
+        lane.run()
+        assert contents(lane.current) == calm.expected[target]
+        assert set(kept) <= {manifest["version"] for manifest in kept_manifests(lane.settings)}
+    finally:
+        lane.close()
 
 
 @long_only

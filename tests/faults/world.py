@@ -58,6 +58,19 @@ class Going:
         with contextlib.suppress(ProcessLookupError):  # it was quicker
             os.killpg(self.pid, signal.SIGKILL) if group else os.kill(self.pid, signal.SIGKILL)
 
+    @property
+    def is_alive(self) -> bool:
+        return Path(f"/proc/{self.pid}").exists()
+
+    @property
+    def has_left_somebody(self) -> bool:
+        """Whether a process of the run's goes on."""
+        try:
+            os.killpg(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
     def wait(self) -> int:
         code = int(self.lane.answer())
         said = self.out.read_text()
@@ -220,8 +233,8 @@ def make_states(folder: Path) -> dict[str, Path]:
 class Power:
     """What is on the disk and what only in memory, going by what was synced; and the cut that loses the latter."""
 
-    def __init__(self, lane: Lane, chance: random.Random) -> None:
-        self.lane, self.chance = lane, chance
+    def __init__(self, lane: Lane, chance: random.Random, goes: tuple[str, ...] = ("name", "content")) -> None:
+        self.lane, self.chance, self.goes = lane, chance, goes
         self.log = lane.folder / "synced.txt"
         self.log.write_text("")
         self.began = time.time_ns()
@@ -248,13 +261,16 @@ class Power:
                 continue
             is_named = self.named.get(path) == stat.st_ino or synced.get(folders[path.parent], 0) >= stat.st_ctime_ns
             is_written = path.is_dir() or path.is_symlink() or synced.get(stat.st_ino, 0) >= stat.st_mtime_ns
-            if not is_named and self.chance.random() < 0.7:
+            if not is_named and self._goes("name"):
                 lost.append(f"{path.name} (name)")
                 self._unname(path)
-            elif not is_written and self.chance.random() < 0.7:
+            elif not is_written and self._goes("content"):
                 lost.append(f"{path.name} (content)")
                 os.truncate(path, 0)
         return lost
+
+    def _goes(self, what: str) -> bool:
+        return what in self.goes and self.chance.random() < 0.7
 
     def _unname(self, path: Path) -> None:
         if path.is_symlink():
