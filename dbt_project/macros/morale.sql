@@ -63,19 +63,43 @@
 
     ),
 
+    -- Who could have answered and did not is there as well: what is hidden looks the same whether nobody or a few did.
+    cells as (
+
+        select survey_id, slice_dimension, slice_value, {{ group }} from counted
+        union
+        select i.survey_id, i.slice_dimension, i.slice_value, g.{{ group }}
+        from {{ ref('hist_survey_invited') }} as i
+        inner join (select distinct survey_id, {{ group }} from counted) as g on i.survey_id = g.survey_id
+        where {{ in_dimensions(mart, 'i.slice_dimension') }}
+
+    ),
+
     answerable as (
 
         select
-            c.*,
+            s.*,
+            coalesce(c.respondents, 0) as respondents,
+            c.answers,
+            c.favourable,
+            c.unfavourable,
+            c.score,
             i.invited,
             i.could_answer,
-            c.respondents < {{ var('minimum_group') }} as is_suppressed
-        from counted as c
+            {{ is_hidden('c.respondents') }} as is_suppressed
+        from cells as s
+        left join counted as c
+            on
+                s.survey_id = c.survey_id
+                and s.slice_dimension = c.slice_dimension
+                and s.slice_value = c.slice_value
+                and s.{{ group }} = c.{{ group }}
         left join {{ ref('hist_survey_invited') }} as i
             on
-                c.survey_id = i.survey_id
-                and c.slice_dimension = i.slice_dimension
-                and c.slice_value = i.slice_value
+                s.survey_id = i.survey_id
+                and s.slice_dimension = i.slice_dimension
+                and s.slice_value = i.slice_value
+        {{ hidden('survey', 's', 'survey_id', 'driver' if group == 'driver' else 'item', 's.' ~ group) }}
 
     ),
 
@@ -94,7 +118,7 @@
             case when not is_suppressed then {{ ratio('unfavourable', 'answers') }} end as unfavourable,
             case when not is_suppressed then score / answers end as mean_score_100,
             is_suppressed,
-            case when is_suppressed then 'below_minimum' end as suppression_reason
+            {{ suppression_reason('respondents') }} as suppression_reason
         from answerable
 
     ),

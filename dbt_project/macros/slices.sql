@@ -41,13 +41,18 @@
     {{ return(pairs) }}
 {%- endmacro %}
 
-{# Whether a slice dimension belongs to a mart: it is configured for it, a pair if both of its parts are. #}
-{% macro in_dimensions(mart, column='slice_dimension') -%}
+{# The slice dimensions of a mart: those configured for it, and pairs of which it has both parts. #}
+{% macro dimensions_of(mart) -%}
     {%- set mine = var('dimensions')[mart] -%}
     {%- set names = [] -%}
     {%- for name in mine %}{% do names.append(name) %}{% endfor -%}
     {%- for name, first, second in slice_pairs() if first in mine and second in mine %}{% do names.append(name) %}{% endfor -%}
-    {{ column }} in ('{{ names | join("', '") }}')
+    {{ return(names) }}
+{%- endmacro %}
+
+{# Whether a slice dimension belongs to a mart. #}
+{% macro in_dimensions(mart, column='slice_dimension') -%}
+    {{ column }} in ('{{ dimensions_of(mart) | join("', '") }}')
 {%- endmacro %}
 
 {# Whether a row with valid_from and valid_to (which is not in it any more) holds on a day. #}
@@ -128,6 +133,33 @@
     inner join ({{ department_ancestors() }}) as a on s.slice_value = a.department
     where s.slice_dimension = 'department'
     {%- endif %}
+{%- endmacro %}
+
+{#
+    Joins the decision on a slice, or on a part of it, as `h`; there is one at most.
+
+    kind: survey or review; r: the relation with the slices; occasion: its column; grain, part: of what is shown, the
+    latter as SQL.
+#}
+{% macro hidden(kind, r, occasion, grain, part) -%}
+    left join {{ ref('hidden_slices') }} as h
+        on
+            {{ r }}.{{ occasion }} = h.occasion
+            and {{ r }}.slice_dimension = h.slice_dimension
+            and {{ r }}.slice_value = h.slice_value
+            and h.kind = '{{ kind }}'
+            and (h.grain = '' or (h.grain = '{{ grain }}' and h.part = {{ part }}))
+{%- endmacro %}
+
+{# Whether a figure of so many people is hidden, beside `hidden`. #}
+{% macro is_hidden(people) %}(coalesce({{ people }}, 0) < {{ var('minimum_group') }} or h.occasion is not null){% endmacro %}
+
+{# Why a figure is hidden; beside `is_suppressed` and the number of people behind it. #}
+{% macro suppression_reason(people) -%}
+    case
+        when is_suppressed and {{ people }} < {{ var('minimum_group') }} then 'below_minimum'
+        when is_suppressed then 'complementary'
+    end
 {%- endmacro %}
 
 {#

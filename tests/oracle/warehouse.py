@@ -27,12 +27,13 @@ KEY = b"a key for tests"
 
 @dataclass(frozen=True)
 class Model:
-    """A model as dbt compiled it; `parents` are the models that it reads."""
+    """A model as dbt compiled it, to SQL or to Python; `parents` are the models that it reads."""
 
     schema: str
     name: str
-    sql: str
+    code: str
     parents: tuple[str, ...]
+    language: str
 
     @property
     def table(self) -> str:
@@ -65,7 +66,7 @@ def _compiled(variables: str) -> tuple[Model, ...]:
             add(parent)
         node = models[key]
         names = tuple(models[parent]["name"] for parent in parents)
-        ordered[key] = Model(node["schema"], node["name"], node["compiled_code"], names)
+        ordered[key] = Model(node["schema"], node["name"], node["compiled_code"], names, node["language"])
 
     for key in models:
         add(key)
@@ -129,9 +130,21 @@ class Warehouse:
         wanted = None if only is None else set(only)
         for model in self.models.values():
             if wanted is None or model.name in wanted:
-                self.con.execute(
-                    f"create or replace table {model.table} as {(instead or {}).get(model.name, model.sql)}"
-                )
+                if model.language == "python":
+                    self._run(model)
+                else:
+                    self.con.execute(
+                        f"create or replace table {model.table} as {(instead or {}).get(model.name, model.code)}"
+                    )
+
+    def _run(self, model: Model) -> None:
+        """A model in Python, as dbt runs it."""
+        module: dict[str, Any] = {}
+        exec(model.code, module)
+        found = module["model"](module["dbtObj"](lambda name: self.con.query(f"select * from {name}")), self.con)
+        self.con.register("found", found)
+        self.con.execute(f"create or replace table {model.table} as select * from found")
+        self.con.unregister("found")
 
     @staticmethod
     def descendants_in(models: Mapping[str, Model], name: str) -> list[str]:

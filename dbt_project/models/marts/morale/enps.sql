@@ -26,10 +26,35 @@ counted as (
 
 ),
 
+-- Who could have answered and did not is there as well: what is hidden looks the same whether nobody or a few did.
+cells as (
+
+    select survey_id, slice_dimension, slice_value from counted
+    union
+    select i.survey_id, i.slice_dimension, i.slice_value
+    from {{ ref('hist_survey_invited') }} as i
+    inner join (select distinct survey_id from counted) as g on i.survey_id = g.survey_id
+    where {{ in_dimensions('enps', 'i.slice_dimension') }}
+
+),
+
 answerable as (
 
-    select *, respondents < {{ var('minimum_group') }} as is_suppressed
-    from counted
+    select
+        s.*,
+        coalesce(c.respondents, 0) as respondents,
+        c.answers,
+        c.promoters,
+        c.passives,
+        c.detractors,
+        {{ is_hidden('c.respondents') }} as is_suppressed
+    from cells as s
+    left join counted as c
+        on
+            s.survey_id = c.survey_id
+            and s.slice_dimension = c.slice_dimension
+            and s.slice_value = c.slice_value
+    {{ hidden('survey', 's', 'survey_id', 'enps', "''") }}
 
 ),
 
@@ -45,7 +70,7 @@ protected as (
         case when not is_suppressed then cast(respondents as bigint) end as respondents,
         case when not is_suppressed then {{ ratio('(promoters - detractors)', 'answers') }} * 100 end as enps,
         is_suppressed,
-        case when is_suppressed then 'below_minimum' end as suppression_reason
+        {{ suppression_reason('respondents') }} as suppression_reason
     from answerable
 
 ),

@@ -11,11 +11,14 @@ with rated as (
 
 ),
 
+-- Slices in which nobody has a rating are there as well: what is hidden looks the same whether nobody or a few have.
 slices as (
 
-    select cycle, slice_dimension, slice_value, count(*) as reviewees
-    from rated
-    group by cycle, slice_dimension, slice_value
+    select s.cycle, s.slice_dimension, s.slice_value, count(r.rating_band) as reviewees
+    from {{ ref('hist_review_slices') }} as s
+    inner join {{ ref('fct_reviewee') }} as r on s.cycle = r.cycle and s.reviewee_id = r.reviewee_id
+    where {{ in_dimensions('rating_distribution', 's.slice_dimension') }}
+    group by s.cycle, s.slice_dimension, s.slice_value
 
 ),
 
@@ -63,7 +66,8 @@ typed as (
         b.rating_band,
         cast(coalesce(c.reviewees, 0) as bigint) as reviewees,
         {{ ratio('coalesce(c.reviewees, 0)', 's.reviewees') }} as share,
-        s.reviewees < {{ var('minimum_group') }} as is_suppressed
+        s.reviewees as people,
+        {{ is_hidden('s.reviewees') }} as is_suppressed
     from slices as s
     inner join bands as b on s.cycle = b.cycle
     left join counted as c
@@ -72,6 +76,7 @@ typed as (
             and s.slice_dimension = c.slice_dimension
             and s.slice_value = c.slice_value
             and b.rating_band = c.rating_band
+    {{ hidden('review', 's', 'cycle', 'rating', "''") }}
 
 ),
 
@@ -85,7 +90,7 @@ protected as (
         case when not is_suppressed then reviewees end as reviewees,
         case when not is_suppressed then share end as share,
         is_suppressed,
-        case when is_suppressed then 'below_minimum' end as suppression_reason
+        {{ suppression_reason('people') }} as suppression_reason
     from typed
 
 ),

@@ -107,6 +107,26 @@ counted as (
 
 ),
 
+-- What of a slice is hidden to protect others: everything, or a perspective or a gap in one competency.
+hidden as (
+
+    select
+        occasion,
+        slice_dimension,
+        slice_value,
+        part,
+        {% for p in perspectives -%}
+        max(case when grain in ('', '{{ p }}') then 1 else 0 end) as {{ p }}_is_hidden,
+        {% endfor -%}
+        {% for p in ['self', 'peer'] -%}
+        max(case when grain in ('', '{{ p }}_manager_gap') then 1 else 0 end) as {{ p }}_gap_is_hidden{% if not loop.last %},{% endif %}
+        {% endfor %}
+    from {{ ref('hidden_slices') }}
+    where kind = 'review'
+    group by occasion, slice_dimension, slice_value, part
+
+),
+
 -- A perspective needs enough people rated and enough who rate; a gap needs both of its perspectives.
 answerable as (
 
@@ -114,7 +134,11 @@ answerable as (
         c.*,
         {% for p in perspectives -%}
         c.{{ p }}_reviewees >= {{ var('minimum_group') }}
-        and r.{{ p }}_raters >= {{ var('minimum_perspective') }} as {{ p }}_is_answerable{% if not loop.last %},{% endif %}
+        and r.{{ p }}_raters >= {{ var('minimum_perspective') }} as {{ p }}_has_enough,
+        coalesce(h.{{ p }}_is_hidden, 0) = 0 and coalesce(e.{{ p }}_is_hidden, 0) = 0 as {{ p }}_is_safe,
+        {% endfor -%}
+        {% for p in ['self', 'peer'] -%}
+        coalesce(h.{{ p }}_gap_is_hidden, 0) = 0 and coalesce(e.{{ p }}_gap_is_hidden, 0) = 0 as {{ p }}_gap_is_safe{% if not loop.last %},{% endif %}
         {% endfor %}
     from counted as c
     inner join raters_by_slice as r
@@ -123,7 +147,14 @@ answerable as (
             and c.slice_dimension = r.slice_dimension
             and c.slice_value = r.slice_value
             and c.competency = r.competency
-
+    {% for name, part in [('h', "''"), ('e', 'c.competency')] -%}
+    left join hidden as {{ name }}
+        on
+            c.cycle = {{ name }}.occasion
+            and c.slice_dimension = {{ name }}.slice_dimension
+            and c.slice_value = {{ name }}.slice_value
+            and {{ part }} = {{ name }}.part
+    {% endfor %}
 ),
 
 protected as (
@@ -134,19 +165,22 @@ protected as (
         slice_value,
         competency,
         {% for p in perspectives -%}
-        case when {{ p }}_is_answerable then {{ p }}_mean end as {{ p }}_mean,
+        case when {{ p }}_has_enough and {{ p }}_is_safe then {{ p }}_mean end as {{ p }}_mean,
         {% endfor -%}
         {% for p in ['self', 'peer'] -%}
         case
             when
-                {{ p }}_is_answerable and manager_is_answerable
+                {{ p }}_has_enough and {{ p }}_is_safe and manager_has_enough and manager_is_safe and {{ p }}_gap_is_safe
                 and {{ p }}_manager_reviewees >= {{ var('minimum_group') }} then {{ p }}_manager_gap
         end as {{ p }}_manager_gap,
         {% endfor -%}
-        {% for p in perspectives %}{% if not loop.first %} and {% endif %}not {{ p }}_is_answerable{% endfor %} as is_suppressed,
+        not ({% for p in perspectives %}{% if not loop.first %} or {% endif %}({{ p }}_has_enough and {{ p }}_is_safe){% endfor %})
+            as is_suppressed,
         case
-            when {% for p in perspectives %}{% if not loop.first %} and {% endif %}not {{ p }}_is_answerable{% endfor %}
+            when not ({% for p in perspectives %}{% if not loop.first %} or {% endif %}{{ p }}_has_enough{% endfor %})
                 then 'below_minimum'
+            when not ({% for p in perspectives %}{% if not loop.first %} or {% endif %}({{ p }}_has_enough and {{ p }}_is_safe){% endfor %})
+                then 'complementary'
         end as suppression_reason
     from answerable
 

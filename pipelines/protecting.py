@@ -1,0 +1,239 @@
+"""Which cells of a table may be shown, so that no figure of fewer than k people can be worked out from them.
+
+Every published figure of a cell is a sum over its people (or follows from such sums). Who sees some cells knows all
+linear combinations of their sums, and nothing else. A combination is a vector over people: what each one's answer is
+multiplied with. **Exposed** is a vector that is not nought for some people, but for fewer than k: a group too small, or
+the difference of two of them. Cells are hidden until no vector is exposed.
+
+Vectors that stand on few people are found without trying all: H, the projection onto what the cells span, maps such a
+vector to itself, so the person with its largest entry has a diagonal entry (leverage) of at least 1 / (k - 1) and
+couples strongly enough with the others. Leverages sum up to the number of cells: few people qualify.
+
+Source: complementary suppression as in Willenborg & de Waal, Elements of Statistical Disclosure Control (2001), with
+the minimum distance of the linear code that the cells span in the place of protection intervals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+_NOUGHT = 1e-7
+# A dimension of so many cells (teams) is eliminated by its means; all others together are a small dense matrix.
+_MANY = 60
+
+
+@dataclass(frozen=True)
+class Table:
+    """The cells that may be shown, and who is in them.
+
+    A slice is shown or hidden with all of its cells; slices are numbered from the largest down.
+
+    cell_of: people × dimensions; the number of the person's cell, -1 for none. Cells are numbered in the order in which
+        they are preferred: those that are shown already, then by slice.
+    dimension: of each cell, the column in which alone it stands; -1 where it stands in several.
+    slice_of: of each cell; -1 for what is shown already and stays so.
+    """
+
+    cell_of: Ints
+    dimension: Ints
+    slice_of: Ints
+
+
+def hidden_slices(table: Table, weights: Floats, minimum: int, hidden: Bools) -> Bools:
+    """Hides further slices until no vector over people is exposed, but for what is shown already and exposes it.
+
+    Args:
+        table: n people.
+        weights: (n,) 1, or 0 for who did not answer.
+        minimum: k; vectors over fewer people must not be known.
+        hidden: of each slice, whether it is hidden anyway.
+
+    Returns:
+        Of each slice, whether it is hidden.
+    """
+    hidden = hidden.copy()
+    while minimum > 1:
+        # In the order in which a greedy choice, from the largest slice down, would have met them.
+        found = sorted(_exposed(table, weights, minimum, hidden), key=lambda slices: (slices[-1], slices))
+        for slices in found:
+            if not hidden[list(slices)].any():
+                hidden[slices[-1]] = True
+        if not found:
+            break
+    return hidden
+
+
+def _exposed(table: Table, weights: Floats, minimum: int, hidden: Bools) -> set[tuple[int, ...]]:
+    """The slices that exposed vectors are made of, for some of these at least; empty only if there are none."""
+    span = _span(table, weights, hidden)
+    found = set()
+    for members, vector in _Search(span, minimum).run():
+        slices = np.unique(table.slice_of[span.cells_of(members, vector)])
+        found.add(tuple(int(one) for one in slices if one >= 0))
+    return found - {()}
+
+
+@dataclass(frozen=True)
+class _Span:
+    """What some cells span over groups of people that none of them tells apart.
+
+    A partition of many cells is eliminated first: within each of its cells, what remains of the others are differences
+    from their means.
+    """
+
+    weights: Floats  # of each group
+    block: Ints  # the group's cell of the eliminated dimension, or -1
+    block_weight: Floats  # of that cell; infinite for none
+    rest: Floats  # groups × other cells that do not follow from those before them
+    means: Floats  # of `rest`, within each group's block
+    inverse: Floats  # of the Gram matrix of rest - means
+    names: Ints  # of the columns of `rest`
+
+    def leverages(self) -> Floats:
+        residual = self.rest - self.means
+        own: Floats = np.einsum("ij,ij->i", residual @ self.inverse, residual)
+        return self.weights * (1 / self.block_weight + own)
+
+    def couplings(self, groups: Ints) -> Floats:
+        """The rows of H of some groups: (groups, all)."""
+        residual = self.rest - self.means
+        rows = residual[groups] @ self.inverse @ residual.T
+        same = (self.block[groups, None] == self.block) & (self.block[groups, None] >= 0)
+        rows += same / self.block_weight[groups, None]
+        rows *= np.sqrt(self.weights[groups, None] * self.weights)
+        return rows
+
+    def cells_of(self, members: Ints, vector: Floats) -> Ints:
+        """The cells that a vector over some groups is made of."""
+        residual = self.rest - self.means
+        over_rest = self.inverse @ (residual[members].T @ (self.weights[members] * vector))
+        is_used = np.abs(over_rest) > _NOUGHT
+        # What a block adds is constant over its groups: the vector less what the others make of it.
+        whole = np.zeros(len(self.weights))
+        whole[members] = vector
+        left = whole - self.rest @ over_rest
+        return np.append(self.names[is_used], self.block[(np.abs(left) > _NOUGHT) & (self.block >= 0)])
+
+
+def _span(table: Table, weights: Floats, hidden: Bools) -> _Span:
+    is_shown = ~np.append(hidden, False)[table.slice_of]
+    present = weights > 0
+    cell_of = table.cell_of[present]
+    cell_of = np.where((cell_of >= 0) & is_shown[cell_of], cell_of, -1)
+    first, summed = _alike(cell_of, weights[present])
+    groups = cell_of[first]
+    shown = np.flatnonzero(is_shown)
+    parted = table.dimension[shown]
+    counts = np.bincount(parted[parted >= 0], minlength=cell_of.shape[1])
+    largest: int = int(counts.argmax()) if counts.max() > _MANY else -2  # none
+    block: Ints = groups[:, largest] if largest >= 0 else np.full(len(groups), -1)
+    names = shown[table.dimension[shown] != largest]
+    rest = np.zeros((len(groups), len(names)))
+    place = np.full(len(is_shown) + 1, -1)
+    place[names] = np.arange(len(names))
+    for dimension in range(groups.shape[1]):
+        column = place[groups[:, dimension]]
+        has = column >= 0
+        rest[np.flatnonzero(has), column[has]] = 1
+    _, number = np.unique(block, return_inverse=True)
+    block_sums = np.bincount(number, summed)
+    means: Floats = np.empty_like(rest)
+    for column in range(len(names)):
+        means[:, column] = np.bincount(number, summed * rest[:, column])[number] / block_sums[number]
+    means[block < 0] = 0
+    block_weight: Floats = block_sums[number]
+    block_weight[block < 0] = np.inf
+    residual = rest - means
+    gram = residual.T @ (summed[:, None] * residual)
+    independent = _independent(gram, np.maximum(rest.T @ summed, 1))
+    inverse: Floats = np.linalg.inv(gram[np.ix_(independent, independent)])
+    return _Span(summed, block, block_weight, rest[:, independent], means[:, independent], inverse, names[independent])
+
+
+def _alike(cell_of: Ints, weights: Floats) -> tuple[Ints, Floats]:
+    """People in the same cells: the first of each group, and the weight of all."""
+    code = np.zeros(len(cell_of), dtype=np.int64)
+    for column in cell_of.T:
+        _, code = np.unique(code * (column.max(initial=0) + 2) + column + 1, return_inverse=True)
+    _, first, index = np.unique(code, return_index=True, return_inverse=True)
+    return first.astype(np.int64), np.bincount(index, weights).astype(np.float64)
+
+
+def _independent(gram: Floats, scale: Floats) -> Ints:
+    """The columns that do not follow from those before them, by elimination in their order."""
+    left = gram.copy()
+    kept = []
+    for column in range(len(left)):
+        pivot = left[column, column]
+        if pivot <= _NOUGHT * scale[column]:
+            continue
+        kept.append(column)
+        row = left[column, column + 1 :] / pivot
+        left[column + 1 :, column + 1 :] -= np.outer(left[column, column + 1 :], row)
+    return np.array(kept, dtype=np.int64)
+
+
+class _Search:
+    """Finds sets of groups, of fewer than k people, on which a vector of the span stands."""
+
+    def __init__(self, span: _Span, minimum: int) -> None:
+        self.span, self.minimum = span, minimum
+        self.found: dict[frozenset[int], Floats] = {}
+        self.seen: set[frozenset[int]] = set()
+        self.rows: dict[int, Floats] = {}
+        self.is_small = span.weights < minimum
+
+    def run(self) -> Iterable[tuple[Ints, Floats]]:
+        span, most = self.span, self.minimum - 1
+        leverages = span.leverages()
+        seeds = np.flatnonzero(self.is_small & (leverages >= 1 / most - _NOUGHT))
+        for start in range(0, len(seeds), 256):
+            some = seeds[start : start + 256]
+            rows = np.abs(span.couplings(some))
+            rows[:, ~self.is_small] = 0
+            own = rows[np.arange(len(some)), some].copy()
+            rows[np.arange(len(some)), some] = 0
+            others = most - 1
+            if others and rows.shape[1] > others:
+                strongest = np.partition(rows, -others, axis=1)[:, -others:].sum(axis=1)
+            else:
+                strongest = rows.sum(axis=1) if others else np.zeros(len(some))
+            for seed in some[own + strongest >= 1 - _NOUGHT]:
+                self._extend((int(seed),))
+        for members, vector in self.found.items():
+            yield np.array(sorted(members)), vector
+
+    def _row(self, group: int) -> Floats:
+        if group not in self.rows:
+            self.rows[group] = self.span.couplings(np.array([group]))[0]
+        return self.rows[group]
+
+    def _extend(self, members: tuple[int, ...]) -> None:
+        key = frozenset(members)
+        if key in self.seen:
+            return
+        self.seen.add(key)
+        inner = np.array(sorted(key))
+        rows = np.array([self._row(int(member)) for member in inner])
+        values, vectors = np.linalg.eigh(rows[:, inner])
+        if values[-1] >= 1 - _NOUGHT:
+            self.found[key] = vectors[:, -1] / np.sqrt(self.span.weights[inner])
+            return
+        room = self.minimum - 1 - self.span.weights[inner].sum()
+        if room < 1:
+            return
+        strength = np.linalg.norm(rows, axis=0)
+        strength[inner] = 0
+        strength[self.span.weights > room] = 0
+        # The others together must make up what is missing, so the strongest of them makes up its share.
+        for candidate in np.flatnonzero(strength >= (1 - values[-1]) / room - _NOUGHT):
+            if strength[candidate] > 0:
+                self._extend((*members, int(candidate)))
