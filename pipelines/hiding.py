@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
-from pipelines.protecting import Bools, Ints, Table, hidden_slices
+from pipelines.protecting import Bools, Floats, Ints, Table, hidden_slices
 
 # Kind of the occasion, its name, slice dimension and value, grain and name of the part ("" for all).
 Hidden = tuple[str, str, str, str, str, str]
@@ -25,32 +25,26 @@ Hidden = tuple[str, str, str, str, str, str]
 _ANSWERED_BY_MOST = 0.8
 
 
-@dataclass
-class Part:
-    """What has respondents of its own.
+Key = tuple[str, str]
+EVERYTHING: Key = ("", "")
 
-    grain, name: how the decision's table names it; "" for a decision that holds for all parts.
-    answered: of each person of the occasion.
+
+@dataclass(frozen=True)
+class Use:
+    """A figure in which people's answers to one question are summed up.
+
+    key: grain and name of what shows it; how the decisions' table names it.
+    factor: of each person, what the answer is multiplied with; 0 for who has none there.
     dimensions: in which it is shown.
-    within: of each person; the figures are over these of those who answered, whose own are shown beside them.
-    parent: the part whose figures are this one's and its siblings' together.
     """
 
-    grain: str
-    name: str
-    answered: Bools
+    key: Key
+    factor: Floats
     dimensions: Sequence[str]
-    within: Bools | None = None
-    parent: Part | None = field(default=None, repr=False)
 
-    @property
-    def counted(self) -> Bools:
-        """Who the figures are over."""
-        return self.answered if self.within is None else self.within
 
-    @property
-    def key(self) -> tuple[str, str]:
-        return self.grain, self.name
+# All uses of the answers to one question: they are known together.
+Question = Sequence[Use]
 
 
 @dataclass(frozen=True)
@@ -133,28 +127,26 @@ def hidden_in_surveys(
     )
     hidden: list[Hidden] = []
     for occasion in _occasions(con, members, counted, _all_of(dimensions, ("morale", "morale_item", "enps"))):
-        somebody = np.logical_or.reduce(list(occasion.answered.values()))
-        everything = Part("driver", "all", somebody, dimensions["morale"])
-        parts = {("driver", "all"): everything}
         traits = con.sql(
-            "select distinct part, driver, is_enps from counted where occasion = $1", params=[occasion.name]
-        )
-        of_enps = []
-        for item, driver, is_enps in sorted(traits.fetchall(), key=lambda one: (one[2], one[0])):
-            answered = occasion.answered[item]
-            parent = everything
-            if driver is not None:
-                parent = parts.setdefault(
-                    ("driver", driver),
-                    Part("driver", driver, np.zeros_like(answered), dimensions["morale"], parent=everything),
-                )
-                parent.answered = parent.answered | answered
-            parts["item", item] = Part("item", item, answered, dimensions["morale_item"], parent=parent)
-            if is_enps:
-                of_enps.append(answered)
-        if of_enps:
-            parts["enps", ""] = Part("enps", "", np.logical_or.reduce(of_enps), dimensions["enps"])
-        hidden += _rows("survey", occasion, decide(occasion.slices, list(parts.values()), minimum))
+            "select distinct part, driver, is_enps from counted where occasion = $1 order by is_enps, part",
+            params=[occasion.name],
+        ).fetchall()
+        parents: dict[Key, Key] = {}
+        answered: dict[Key, Bools] = {}
+        for item, driver, is_enps in traits:
+            item_key, all_key = ("item", item), ("driver", "all")
+            parents[item_key] = ("driver", driver) if driver else all_key
+            if driver:
+                parents["driver", driver] = all_key
+            for key in {item_key, parents[item_key], all_key, *([("enps", "")] if is_enps else [])}:
+                answered[key] = answered.get(key, False) | occasion.answered[item]
+        marts = {"driver": "morale", "item": "morale_item", "enps": "enps"}
+        questions = [[Use(key, who * 1.0, dimensions[marts[key[0]]])] for key, who in answered.items()]
+        decided = decide(occasion.slices, questions, minimum, parents)
+        # The eNPS item stands in two marts.
+        for item in (item for item, _, is_enps in traits if is_enps and ("item", item) in decided):
+            decided["enps", ""] = decided.get(("enps", ""), decided["item", item]) | decided["item", item]
+        hidden += _rows("survey", occasion, decided)
     return hidden
 
 
@@ -184,8 +176,6 @@ def hidden_in_reviews(
         )
         select occasion, person_id, relationship || ':' || competency as part from scored
         union all
-        select distinct occasion, person_id, relationship || ':all' from scored
-        union all
         select cycle, reviewee_id, 'rating:' from reviewees where rating_band is not null and left_out_because is null
         """
     )
@@ -193,23 +183,40 @@ def hidden_in_reviews(
     hidden: list[Hidden] = []
     gap = dimensions["rating_gap"]
     for occasion in _occasions(con, members, counted, _all_of(dimensions, ("rating_distribution", "rating_gap"))):
-        parts: dict[tuple[str, str], Part] = {}
-        for key, answered in sorted(occasion.answered.items(), key=lambda one: (not one[0].endswith(":all"), one[0])):
+        questions = [
+            [Use(("rating", ""), answered * 1.0, dimensions["rating_distribution"])]
+            for key, answered in occasion.answered.items()
+            if key == "rating:"
+        ]
+        # What all who have a rating come to must not give those away who count otherwise elsewhere: among all
+        # competencies, each is divided by how many someone has; a gap is over those with both ratings.
+        for key, answered in occasion.answered.items():
             perspective, _, competency = key.partition(":")
             if perspective == "rating":
-                parts[perspective, ""] = Part(perspective, "", answered, dimensions["rating_distribution"])
-            else:
-                parent = parts.get((perspective, "all"))
-                parts[perspective, competency] = Part(perspective, competency, answered, gap, parent=parent)
-        # A gap is over those with both: what is shown of all who have one must not give the others away.
-        gaps = [
-            Part(f"{perspective}_manager_gap", competency, one.answered, gap, within=part.answered & manager.answered)
-            for (perspective, competency), part in parts.items()
-            if perspective in ("self", "peer") and (manager := parts.get(("manager", competency)))
-            for one in (part, manager)
-        ]
-        hidden += _rows("review", occasion, decide(occasion.slices, [*parts.values(), *gaps], minimum))
+                continue
+            own = answered * 1.0
+            over_all = own / np.maximum(_competencies(occasion, perspective), 1)
+            uses = [Use((perspective, competency), own, gap), Use((perspective, "all"), over_all, gap)]
+            for one in ("self", "peer"):
+                if perspective in (one, "manager"):
+                    other = "manager" if perspective == one else one
+                    both = occasion.answered.get(f"{other}:{competency}", np.zeros_like(answered))
+                    uses.append(Use((f"{one}_manager_gap", competency), own * both, gap))
+                    uses.append(
+                        Use((f"{one}_manager_gap", "all"), over_all * (_competencies(occasion, other) > 0), gap)
+                    )
+            questions.append(uses)
+        hidden += _rows("review", occasion, decide(occasion.slices, questions, minimum))
     return hidden
+
+
+def _competencies(occasion: Occasion, perspective: str) -> Ints:
+    """On how many competencies each person has a rating of a perspective."""
+    found = np.zeros(len(occasion.slices.table.cell_of), dtype=np.int64)
+    for key, who in occasion.answered.items():
+        if key.startswith(f"{perspective}:"):
+            found += who
+    return found
 
 
 @dataclass(frozen=True)
@@ -319,9 +326,9 @@ def _table(people: int, person: Ints, cell: Ints, dimension: Ints, dimensions: i
     return Table(cell_of, np.where(in_common, -1, dimension), np.arange(len(dimension)))
 
 
-def _rows(kind: str, occasion: Occasion, decided: Mapping[tuple[str, str], Bools]) -> list[Hidden]:
+def _rows(kind: str, occasion: Occasion, decided: Mapping[Key, Bools]) -> list[Hidden]:
     slices = occasion.slices
-    everywhere = decided.get(("", ""), np.zeros(len(slices.value), dtype=bool))
+    everywhere = decided.get(EVERYTHING, np.zeros(len(slices.value), dtype=bool))
     return [
         (kind, occasion.name, slices.dimension[one], slices.value[one], grain, part)
         for (grain, part), hidden in decided.items()
@@ -329,81 +336,90 @@ def _rows(kind: str, occasion: Occasion, decided: Mapping[tuple[str, str], Bools
     ]
 
 
-def decide(slices: Slices, parts: Sequence[Part], minimum: int) -> dict[tuple[str, str], Bools]:
-    """Which slices are hidden: under ("", "") in all parts, under a part's grain and name in it alone."""
-    if not parts or minimum < 2:
+def decide(
+    slices: Slices, questions: Sequence[Question], minimum: int, parents: Mapping[Key, Key] | None = None
+) -> dict[Key, Bools]:
+    """Which slices are hidden: under `EVERYTHING` in all uses, under a use's key in it alone.
+
+    Args:
+        slices: of the occasion.
+        questions: each with its uses.
+        minimum: people that a figure needs.
+        parents: use → the one whose figures are its own and its siblings' together.
+    """
+    if not questions or minimum < 2:
         return {}
-    somebody = np.logical_or.reduce([part.answered for part in parts])
-    everywhere = slices.sizes(somebody) < minimum
-    usual = {id(part) for part in parts if part.counted.sum() >= _ANSWERED_BY_MOST * somebody.sum()}
-    for part in parts:
-        if id(part) in usual:
-            everywhere = _hide(slices, part, minimum, everywhere)
-    decided = {("", ""): everywhere}
-    rare = [part for part in parts if id(part) not in usual]
-    for part in rare:
-        hidden = decided.get(part.key, everywhere) | (slices.sizes(part.counted) < minimum)
-        decided[part.key] = _hide(slices, part, minimum, hidden, everywhere)
-    _mask(decided, parts, rare)
+    counted: dict[Key, Bools] = {}
+    for use in itertools.chain.from_iterable(questions):
+        counted[use.key] = counted.get(use.key, False) | (use.factor > 0)
+    somebody = np.logical_or.reduce(list(counted.values()))
+    decided = {EVERYTHING: slices.sizes(somebody) < minimum}
+    for key, people in counted.items():
+        if people.sum() < _ANSWERED_BY_MOST * somebody.sum():
+            decided[key] = decided[EVERYTHING] | (slices.sizes(people) < minimum)
+    for question in sorted(questions, key=lambda question: any(use.key in decided for use in question)):
+        _hide(slices, question, minimum, decided)
+    _mask(decided, parents or {})
     return decided
 
 
-def _hide(slices: Slices, part: Part, minimum: int, hidden: Bools, shown_but: Bools | None = None) -> Bools:
-    """Hides further slices of a part; `shown_but`: those of all who answered are shown, but for these."""
-    outside = slices.outside(part.dimensions)
-    table = slices.table
-    if part.within is not None:
-        count = len(table.dimension)
-        inner = np.where((table.cell_of >= 0) & part.within[:, None], table.cell_of + count, -1)
-        outer, outer_slice = table.cell_of, table.slice_of
-        if shown_but is not None:
-            outer = np.where((outer >= 0) & ~(shown_but | outside)[outer], outer, -1)
-            outer_slice = np.full(count, -1)
-        table = Table(
-            np.hstack([outer, inner]),
-            np.append(table.dimension, np.where(table.dimension < 0, -1, table.dimension + table.cell_of.shape[1])),
-            np.append(outer_slice, table.slice_of),
-        )
-    found = hidden_slices(table, part.answered.astype(np.float64), minimum, hidden | outside)
-    return hidden | (found & ~outside)
+def _hide(slices: Slices, question: Question, minimum: int, decided: dict[Key, Bools]) -> None:
+    """Hides further slices, of everything or of a use that is decided by itself."""
+    if len(question) == 1:
+        (use,) = question
+        outside = slices.outside(use.dimensions)
+        key = use.key if use.key in decided else EVERYTHING
+        hidden = hidden_slices(slices.table, use.factor, minimum, decided[EVERYTHING] | decided[key] | outside)
+        decided[key] = decided[key] | (hidden & ~outside)
+        return
+    count = len(slices.value)
+    alone = [EVERYTHING, *dict.fromkeys(use.key for use in question if use.key in decided)]
+    cell_of: list[Ints] = []
+    factor: list[Floats] = []
+    slice_of: list[Ints] = []
+    for use in question:
+        place = alone.index(use.key) if use.key in alone else 0
+        is_shown = ~(decided[EVERYTHING] | decided[alone[place]] | slices.outside(use.dimensions))
+        cells = slices.table.cell_of
+        is_in = (cells >= 0) & is_shown[cells] & (use.factor > 0)[:, None]
+        cell_of.append(np.where(is_in, cells + len(slice_of) * count, -1))
+        factor.append(np.broadcast_to(use.factor[:, None], cells.shape))
+        slice_of.append(np.arange(count) + place * count)
+    in_common = np.full(count * len(question), -1)
+    table = Table(np.hstack(cell_of), in_common, np.concatenate(slice_of), np.hstack(factor))
+    weights = np.logical_or.reduce([use.factor > 0 for use in question]).astype(np.float64)
+    hidden = hidden_slices(table, weights, minimum, np.concatenate([decided[key] for key in alone]))
+    for place, key in enumerate(alone):
+        decided[key] = decided[key] | hidden[place * count : (place + 1) * count]
 
 
-def _mask(decided: dict[tuple[str, str], Bools], parts: Sequence[Part], rare: Sequence[Part]) -> None:
-    """Hides a second part wherever one is hidden by itself: else it were its parent less its siblings."""
-    hidden_by_parent: dict[int, tuple[Part, Bools]] = {}
-    for level in _levels(parts):
-        for part in level:
-            key = part.key
-            if part.parent is None or key not in decided:
-                continue
-            _, so_far = hidden_by_parent.get(id(part.parent), (part.parent, decided["", ""]))
-            hidden_by_parent[id(part.parent)] = (part.parent, so_far | decided[key])
-        for parent, hidden in list(hidden_by_parent.values()):
-            children = [part for part in level if part.parent is parent]
-            if not children:
-                continue
-            alone = [part for part in children if part.key in decided]
-            others = [part for part in children if part.key not in decided]
-            for part in [*alone, *others[:1]]:
-                _hide_below(decided, parts, part, hidden)
-            if not others:
-                decided[parent.key] = decided.get(parent.key, hidden) | hidden
+def _mask(decided: dict[Key, Bools], parents: Mapping[Key, Key]) -> None:
+    """Hides a second part wherever one is hidden by itself: else it were its parent less its siblings.
 
+    The second is one that nearly all answer: with the first it is known as a sum over many.
+    """
 
-def _hide_below(decided: dict[tuple[str, str], Bools], parts: Sequence[Part], part: Part, hidden: Bools) -> None:
-    """A part, and what it could be worked out of: one of its own parts at least."""
-    key = part.key
-    decided[key] = decided.get(key, hidden) | hidden
-    below = [one for one in parts if one.parent is part]
-    if below and not any(one.key in decided for one in below):
-        _hide_below(decided, parts, below[0], hidden)
+    def parts(key: Key) -> list[Key]:
+        return [child for child, parent in parents.items() if parent == key]
 
+    def depth(key: Key) -> int:
+        return depth(parents[key]) + 1 if key in parents else 0
 
-def _levels(parts: Sequence[Part]) -> list[list[Part]]:
-    """The parts from the leaves up: each before its parent."""
+    def can_mask(key: Key) -> bool:
+        return key not in decided and (not parts(key) or any(map(can_mask, parts(key))))
 
-    def depth(part: Part) -> int:
-        return 0 if part.parent is None else depth(part.parent) + 1
+    def hide(key: Key, hidden: Bools) -> None:
+        decided[key] = decided.get(key, hidden) | hidden
+        # One of its own, without which it could be worked out.
+        second = next(filter(can_mask, parts(key)), None)
+        is_masked = any(not (hidden & ~decided[part]).any() for part in parts(key) if part in decided)
+        if second and not is_masked:
+            hide(second, hidden)
 
-    deepest = max(map(depth, parts))
-    return [[part for part in parts if depth(part) == at] for at in range(deepest, 0, -1)]
+    for parent in sorted(set(parents.values()), key=lambda key: (-depth(key), key)):
+        alone = [part for part in parts(parent) if part in decided]
+        if alone:
+            hidden = np.logical_or.reduce([decided[part] for part in alone])
+            second = next(filter(can_mask, parts(parent)), parent)
+            for part in [*alone, second]:
+                hide(part, hidden)

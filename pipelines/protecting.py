@@ -16,16 +16,17 @@ the minimum distance of the linear code that the cells span in the place of prot
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.integer]
+Floats = npt.NDArray[np.floating]
 Bools = npt.NDArray[np.bool_]
 
 _NOUGHT = 1e-7
+_KEPT_LAYOUTS = 2
 # A dimension of so many cells (teams) is eliminated by its means; all others together are a small dense matrix.
 _MANY = 60
 
@@ -40,11 +41,23 @@ class Table:
         they are preferred: those that are shown already, then by slice.
     dimension: of each cell, the column in which alone it stands; -1 where it stands in several.
     slice_of: of each cell; -1 for what is shown already and stays so.
+    factor: people × dimensions; what a person's answer is multiplied with in the cell's sum, 1 without it.
     """
 
     cell_of: Ints
     dimension: Ints
     slice_of: Ints
+    factor: Floats | None = None
+    _layouts: dict[bytes, _Layout] = field(default_factory=dict, repr=False)
+
+    def layout(self, hidden: Bools) -> _Layout:
+        """Kept for the next question, which most often meets the same slices."""
+        key = hidden.tobytes()
+        if key not in self._layouts:
+            while len(self._layouts) >= _KEPT_LAYOUTS:
+                self._layouts.pop(next(iter(self._layouts)))
+            self._layouts[key] = _Layout(self, hidden)
+        return self._layouts[key]
 
 
 def hidden_slices(table: Table, weights: Floats, minimum: int, hidden: Bools) -> Bools:
@@ -73,7 +86,7 @@ def hidden_slices(table: Table, weights: Floats, minimum: int, hidden: Bools) ->
 
 def _exposed(table: Table, weights: Floats, minimum: int, hidden: Bools) -> set[tuple[int, ...]]:
     """The slices that exposed vectors are made of, for some of these at least; empty only if there are none."""
-    span = _span(table, weights, hidden)
+    span = table.layout(hidden).span(weights)
     found = set()
     for members, vector in _Search(span, minimum).run():
         slices = np.unique(table.slice_of[span.cells_of(members, vector)])
@@ -81,31 +94,72 @@ def _exposed(table: Table, weights: Floats, minimum: int, hidden: Bools) -> set[
     return found - {()}
 
 
+class _Layout:
+    """Some cells over groups of people that none of them tells apart; who of these answered is another matter.
+
+    A partition of many cells (teams) is eliminated: within each of its cells, what remains of the others are
+    differences from their means. Groups stand in the order of that partition.
+    """
+
+    def __init__(self, table: Table, hidden: Bools) -> None:
+        is_shown = ~np.append(hidden, False)[table.slice_of]
+        cell_of = np.where((table.cell_of >= 0) & is_shown[table.cell_of], table.cell_of, -1)
+        shown = np.flatnonzero(is_shown)
+        parted = table.dimension[shown]
+        counts = np.bincount(parted[parted >= 0], minlength=cell_of.shape[1])
+        eliminated = int(counts.argmax()) if counts.max() > _MANY else None
+        first, self.group_of = _alike(cell_of, table.factor, eliminated)
+        groups = cell_of[first]
+        self.block: Ints = np.full(len(groups), -1) if eliminated is None else groups[:, eliminated]
+        self.starts = np.flatnonzero(np.append(True, self.block[1:] != self.block[:-1]))
+        self.names = shown if eliminated is None else shown[parted != eliminated]
+        self.rest = np.zeros((len(groups), len(self.names)))
+        place = np.full(len(is_shown) + 1, -1)
+        place[self.names] = np.arange(len(self.names))
+        for dimension in range(groups.shape[1]):
+            placed = place[groups[:, dimension]]
+            has = placed >= 0
+            factor = 1 if table.factor is None else table.factor[first[has], dimension]
+            self.rest[np.flatnonzero(has), placed[has]] = factor
+
+    def span(self, weights: Floats) -> _Span:
+        """What the cells span over those who answered."""
+        summed: Floats = np.bincount(self.group_of, weights, len(self.rest)).astype(np.float64)
+        weighted = summed[:, None] * self.rest
+        residual, block_weight = self.rest, np.full(len(self.rest), np.inf)
+        if self.block[-1] >= 0:
+            lengths = np.diff(np.append(self.starts, len(self.rest)))
+            block_sums = np.maximum(np.add.reduceat(summed, self.starts), 1)
+            means = np.add.reduceat(weighted, self.starts, axis=0) / block_sums[:, None]
+            is_in = self.block >= 0
+            means[self.block[self.starts] < 0] = 0
+            residual = self.rest - np.repeat(means, lengths, axis=0)
+            block_weight = np.where(is_in, np.repeat(block_sums, lengths), np.inf)
+        gram = residual.T @ (summed[:, None] * residual)
+        kept = _independent(gram, np.maximum(weighted.sum(axis=0), 1))
+        inverse = np.linalg.inv(gram[np.ix_(kept, kept)])
+        return _Span(summed, self.block, block_weight, self.rest[:, kept], residual[:, kept], inverse, self.names[kept])
+
+
 @dataclass(frozen=True)
 class _Span:
-    """What some cells span over groups of people that none of them tells apart.
-
-    A partition of many cells is eliminated first: within each of its cells, what remains of the others are differences
-    from their means.
-    """
+    """What some cells span over groups of people, by the projection onto it."""
 
     weights: Floats  # of each group
     block: Ints  # the group's cell of the eliminated dimension, or -1
     block_weight: Floats  # of that cell; infinite for none
     rest: Floats  # groups × other cells that do not follow from those before them
-    means: Floats  # of `rest`, within each group's block
-    inverse: Floats  # of the Gram matrix of rest - means
+    residual: Floats  # the same, less the means within the group's block
+    inverse: Floats  # of the Gram matrix of the residuals
     names: Ints  # of the columns of `rest`
 
     def leverages(self) -> Floats:
-        residual = self.rest - self.means
-        own: Floats = np.einsum("ij,ij->i", residual @ self.inverse, residual)
+        own: Floats = np.einsum("ij,ij->i", self.residual @ self.inverse, self.residual)
         return self.weights * (1 / self.block_weight + own)
 
     def couplings(self, groups: Ints) -> Floats:
         """The rows of H of some groups: (groups, all)."""
-        residual = self.rest - self.means
-        rows = residual[groups] @ self.inverse @ residual.T
+        rows: Floats = self.residual[groups] @ self.inverse @ self.residual.T
         same = (self.block[groups, None] == self.block) & (self.block[groups, None] >= 0)
         rows += same / self.block_weight[groups, None]
         rows *= np.sqrt(self.weights[groups, None] * self.weights)
@@ -113,8 +167,7 @@ class _Span:
 
     def cells_of(self, members: Ints, vector: Floats) -> Ints:
         """The cells that a vector over some groups is made of."""
-        residual = self.rest - self.means
-        over_rest = self.inverse @ (residual[members].T @ (self.weights[members] * vector))
+        over_rest = self.inverse @ (self.residual[members].T @ (self.weights[members] * vector))
         is_used = np.abs(over_rest) > _NOUGHT
         # What a block adds is constant over its groups: the vector less what the others make of it.
         whole = np.zeros(len(self.weights))
@@ -123,48 +176,18 @@ class _Span:
         return np.append(self.names[is_used], self.block[(np.abs(left) > _NOUGHT) & (self.block >= 0)])
 
 
-def _span(table: Table, weights: Floats, hidden: Bools) -> _Span:
-    is_shown = ~np.append(hidden, False)[table.slice_of]
-    present = weights > 0
-    cell_of = table.cell_of[present]
-    cell_of = np.where((cell_of >= 0) & is_shown[cell_of], cell_of, -1)
-    first, summed = _alike(cell_of, weights[present])
-    groups = cell_of[first]
-    shown = np.flatnonzero(is_shown)
-    parted = table.dimension[shown]
-    counts = np.bincount(parted[parted >= 0], minlength=cell_of.shape[1])
-    largest: int = int(counts.argmax()) if counts.max() > _MANY else -2  # none
-    block: Ints = groups[:, largest] if largest >= 0 else np.full(len(groups), -1)
-    names = shown[table.dimension[shown] != largest]
-    rest = np.zeros((len(groups), len(names)))
-    place = np.full(len(is_shown) + 1, -1)
-    place[names] = np.arange(len(names))
-    for dimension in range(groups.shape[1]):
-        column = place[groups[:, dimension]]
-        has = column >= 0
-        rest[np.flatnonzero(has), column[has]] = 1
-    _, number = np.unique(block, return_inverse=True)
-    block_sums = np.bincount(number, summed)
-    means: Floats = np.empty_like(rest)
-    for column in range(len(names)):
-        means[:, column] = np.bincount(number, summed * rest[:, column])[number] / block_sums[number]
-    means[block < 0] = 0
-    block_weight: Floats = block_sums[number]
-    block_weight[block < 0] = np.inf
-    residual = rest - means
-    gram = residual.T @ (summed[:, None] * residual)
-    independent = _independent(gram, np.maximum(rest.T @ summed, 1))
-    inverse: Floats = np.linalg.inv(gram[np.ix_(independent, independent)])
-    return _Span(summed, block, block_weight, rest[:, independent], means[:, independent], inverse, names[independent])
-
-
-def _alike(cell_of: Ints, weights: Floats) -> tuple[Ints, Floats]:
-    """People in the same cells: the first of each group, and the weight of all."""
+def _alike(cell_of: Ints, factor: Floats | None, before: int | None) -> tuple[Ints, Ints]:
+    """People in the same cells: the first of each group, and the group of each; ordered by the column `before`."""
+    columns = list(cell_of.T)
+    if factor is not None:
+        columns += [np.unique(column, return_inverse=True)[1] for column in np.unique(factor, axis=1).T]
+    if before is not None:
+        columns.insert(0, columns.pop(before))
     code = np.zeros(len(cell_of), dtype=np.int64)
-    for column in cell_of.T:
+    for column in columns:
         _, code = np.unique(code * (column.max(initial=0) + 2) + column + 1, return_inverse=True)
-    _, first, index = np.unique(code, return_index=True, return_inverse=True)
-    return first.astype(np.int64), np.bincount(index, weights).astype(np.float64)
+    _, first, group_of = np.unique(code, return_index=True, return_inverse=True)
+    return first, group_of
 
 
 def _independent(gram: Floats, scale: Floats) -> Ints:

@@ -69,7 +69,8 @@ def changed(tree: exp.Expression, place: int) -> tuple[str, str, str]:
 @cache
 def parsed(kind: str) -> dict[str, exp.Expression]:
     """Model → its SQL under the settings of a kind of company."""
-    return {m.name: sqlglot.parse_one(m.sql, dialect="duckdb") for m in compiled(**SETTINGS[kind])}
+    models = [model for model in compiled(**SETTINGS[kind]) if model.language == "sql"]
+    return {model.name: sqlglot.parse_one(model.code, dialect="duckdb") for model in models}
 
 
 def _is_boundary(node: exp.Expression) -> bool:
@@ -126,7 +127,7 @@ class Corpus:
     def _add(self, kind: str, company: dict) -> None:
         options = SETTINGS[kind]
         warehouse = Warehouse(compiled(**options)).give(company)
-        wanted = expected(History(company, settings_of(**options)))
+        wanted = expected(History(company, settings_of(**options)), warehouse)
         assert differences(warehouse, wanted) == [], "the models disagree with the oracle before any change"
         columns = {name: _columns(name, wanted[name]) for name in ORACLE}
         for name in ORACLE:

@@ -47,6 +47,12 @@ def suppress(row: dict[str, Any], hidden: bool, reason: str | None, shown: Itera
     row["is_suppressed"], row["suppression_reason"] = hidden, reason
 
 
+def protect(row: dict[str, Any], people: int, k: int, hidden: bool) -> None:
+    """Adds the protection of a row with so many people behind it."""
+    reason = "below_minimum" if people < k else "complementary" if hidden else None
+    suppress(row, reason is not None, reason)
+
+
 def trend(
     mart: Mart, figure: str, previous: Callable[[Key], Key | None], previous_year: Callable[[Key], Key | None]
 ) -> None:

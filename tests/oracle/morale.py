@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from tests.oracle.history import CARRIED, History, add_months, day, flag, month_of, number, once
-from tests.oracle.marts import Mart, hide, median, ratio, suppress, trend
+from tests.oracle.marts import Mart, hide, median, protect, ratio, trend
 
 
 def carried_slices(h: History, rows: list[dict[str, Any]], row: dict[str, Any]) -> set[tuple[str, str]]:
@@ -104,6 +104,16 @@ class Surveys:
             return None, count(dict.fromkeys(self.h.by_person, self.launched[survey]))
         return None, None
 
+    def open_to(self, survey: str) -> set[tuple[str, str]]:
+        """The slices of those who could answer."""
+        invited = self.invited(survey)
+        if not invited and any(
+            r.get("employee_id") for r in self.h.rows["survey_responses"] if r["survey_id"] == survey
+        ):
+            invited = dict.fromkeys(self.h.by_person, self.launched[survey])
+        stints = [(self.h.on(person, d), d) for person, d in invited.items()]
+        return {(x, v) for stint, d in stints if stint for x in stint.at(d) for v in stint.slices(x, d)}
+
     def value(self, answer: dict[str, Any]) -> float | None:
         """On the item's scale, turned round where the item is; None where it cannot be scored."""
         item = self.items.get(answer["item_id"], {})
@@ -167,6 +177,10 @@ def _survey_mart(h: History, mart_name: str, groups: Any) -> Mart:
             if dimension in h.dimensions(mart_name):
                 for group in groups(surveys, answer["item_id"]):
                     cells.setdefault((answer["survey_id"], dimension, value, group), []).append(answer)
+    for survey, group in {(key[0], key[3]) for key in cells}:
+        for dimension, value in surveys.open_to(survey):
+            if dimension in h.dimensions(mart_name):
+                cells.setdefault((survey, dimension, value, group), [])
     mart: Mart = {}
     for key, answers in cells.items():
         respondents = len({a["respondent_id"] for a in answers})
@@ -181,11 +195,11 @@ def _survey_mart(h: History, mart_name: str, groups: Any) -> Mart:
             "invited": invited,
             "respondents": respondents,
             "response_rate": ratio(respondents, could),
-            **{name: kinds.count(name) / len(kinds) for name in ("favourable", "neutral", "unfavourable")},
-            "mean_score_100": sum(scores) / len(scores),
+            **{name: ratio(kinds.count(name), len(kinds)) for name in ("favourable", "neutral", "unfavourable")},
+            "mean_score_100": ratio(sum(scores), len(scores)),
         }
-        small = respondents < h.k
-        suppress(mart[key], small, "below_minimum" if small else None)
+        grain = "driver" if mart_name == "morale" else "item"
+        protect(mart[key], respondents, h.k, h.is_hidden("survey", key[:3], grain, key[3]))
 
     def belongs(key: Any) -> Any:
         return lambda item: key[3] in groups(surveys, item)
@@ -221,6 +235,10 @@ def enps(h: History) -> Mart:
             for dimension, value in surveys.slices[answer["survey_id"], answer["respondent_id"]] or ():
                 if dimension in h.dimensions("enps"):
                     cells.setdefault((answer["survey_id"], dimension, value), []).append(answer)
+    for survey in {key[0] for key in cells}:
+        for dimension, value in surveys.open_to(survey):
+            if dimension in h.dimensions("enps"):
+                cells.setdefault((survey, dimension, value), [])
     mart: Mart = {}
     for key, answers in cells.items():
         votes = [float(a["answer"]) for a in answers]
@@ -230,10 +248,9 @@ def enps(h: History) -> Mart:
             "passives": len(votes) - promoters - detractors,
             "detractors": detractors,
             "respondents": len({a["respondent_id"] for a in answers}),
-            "enps": (promoters - detractors) / len(votes) * 100,
+            "enps": (promoters - detractors) / len(votes) * 100 if votes else None,
         }
-        small = mart[key]["respondents"] < h.k
-        suppress(mart[key], small, "below_minimum" if small else None)
+        protect(mart[key], mart[key]["respondents"], h.k, h.is_hidden("survey", key, "enps"))
 
     def belongs(key: Any) -> Any:
         return lambda item: bool(flag(surveys.items[item].get("is_enps")))

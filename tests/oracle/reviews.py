@@ -13,7 +13,7 @@ from scipy.stats import fisher_exact
 
 from tests.oracle.goals import Goals, goals_of, period_of
 from tests.oracle.history import History, add_months, day, flag, number, once
-from tests.oracle.marts import Mart, hide, mean, ratio, suppress, trend
+from tests.oracle.marts import Mart, hide, mean, protect, ratio, trend
 from tests.oracle.morale import carried_slices, just_before, nearest_year_before, open_trainings
 
 PERSPECTIVES = ("self", "manager", "peer", "report")
@@ -137,16 +137,19 @@ def rating_distribution(h: History) -> Mart:
     cells: dict[Any, list[int]] = {}
     for key in reviews.people:
         rating = reviews.rating(key)
-        if rating is not None:
-            for dimension, value in reviews.slices(key):
-                if dimension in h.dimensions("rating_distribution"):
-                    cells.setdefault((key[0], dimension, value), []).append(half_up(rating))
+        for dimension, value in reviews.slices(key):
+            if dimension in h.dimensions("rating_distribution"):
+                bands = cells.setdefault((key[0], dimension, value), [])
+                if rating is not None:
+                    bands.append(half_up(rating))
+    rated = {key[0] for key, bands in cells.items() if bands}
+    cells = {key: bands for key, bands in cells.items() if key[0] in rated}
     mart: Mart = {}
     for key, bands in cells.items():
         low, high = reviews.scale[key[0]]
         for band in range(half_up(low), half_up(high) + 1):
-            row = {"reviewees": bands.count(band), "share": bands.count(band) / len(bands)}
-            suppress(row, len(bands) < h.k, "below_minimum" if len(bands) < h.k else None)
+            row = {"reviewees": bands.count(band), "share": ratio(bands.count(band), len(bands))}
+            protect(row, len(bands), h.k, h.is_hidden("review", key, "rating"))
             mart[(*key, band)] = row
     trend(mart, "share", reviews.earlier(just_before), reviews.earlier(nearest_year_before))
     return mart
@@ -173,20 +176,22 @@ def rating_gap(h: History) -> Mart:
                     raters.setdefault((cell, r["relationship"]), set()).add(who)
     mart: Mart = {}
     for cell, people in cells.items():
-        shown = {
+        enough = {
             p: sum(p in scores for scores in people.values()) >= h.k
             and len(raters.get((cell, p), ())) >= h.settings.minimum_perspective
             for p in PERSPECTIVES
         }
+        shown = {p: enough[p] and not h.is_hidden("review", cell[:3], p, cell[3]) for p in PERSPECTIVES}
         row: dict[str, Any] = {
             f"{p}_mean": mean(s[p] for s in people.values() if p in s) if shown[p] else None for p in PERSPECTIVES
         }
         for p in ("self", "peer"):
             both = [s[p] - s["manager"] for s in people.values() if p in s and "manager" in s]
-            answerable = shown[p] and shown["manager"] and len(both) >= h.k
+            is_hidden = h.is_hidden("review", cell[:3], f"{p}_manager_gap", cell[3])
+            answerable = shown[p] and shown["manager"] and len(both) >= h.k and not is_hidden
             row[f"{p}_manager_gap"] = mean(both) if answerable else None
-        hidden = not any(shown.values())
-        row |= {"is_suppressed": hidden, "suppression_reason": "below_minimum" if hidden else None}
+        reason = None if any(shown.values()) else "complementary" if any(enough.values()) else "below_minimum"
+        row |= {"is_suppressed": reason is not None, "suppression_reason": reason}
         mart[cell] = row
     trend(mart, "self_manager_gap", reviews.earlier(just_before), reviews.earlier(nearest_year_before))
     return mart

@@ -37,7 +37,7 @@ class Museum:
         warehouse = self.warehouses[repr(options)]
         warehouse.give(company)
         if against_oracle:
-            assert differences(warehouse, expected(History(company, settings_of(**options)))) == []
+            assert differences(warehouse, expected(History(company, settings_of(**options)), warehouse)) == []
         return warehouse
 
 
