@@ -18,6 +18,10 @@ import pyarrow as pa
 
 from pipelines.protecting import Bools, Floats, Ints, Table, hidden_slices
 
+# In groups of fewer than so many times k, it is likely that most answer as they did before.
+_ANSWER_AS_BEFORE = 4
+# Of a slice, where it is small and they are known.
+People = frozenset[str] | None
 # Kind of the occasion, its name, slice dimension and value, grain and name of the part ("" for all).
 Hidden = tuple[str, str, str, str, str, str]
 # Parts that fewer answer than this share of the occasion's people are decided by themselves: else they would hide what
@@ -70,6 +74,7 @@ def hidden_slices_of(
     survey_slices: duckdb.DuckDBPyRelation,
     survey_answers: duckdb.DuckDBPyRelation,
     survey_items: duckdb.DuckDBPyRelation,
+    surveys: duckdb.DuckDBPyRelation,
     review_slices: duckdb.DuckDBPyRelation,
     review_scores: duckdb.DuckDBPyRelation,
     reviewees: duckdb.DuckDBPyRelation,
@@ -79,8 +84,8 @@ def hidden_slices_of(
     Args:
         con: the connection that the relations belong to.
         settings: mart, slice_dimension, its place, minimum_group.
-        survey_slices, ...: `hist_survey_slices`, `fct_survey_answer`, `stg_survey_items`, `hist_review_slices`,
-            `agg_review_competency`, `fct_reviewee`.
+        survey_slices, ...: `hist_survey_slices`, `fct_survey_answer`, `stg_survey_items`, `fct_survey`,
+            `hist_review_slices`, `agg_review_competency`, `fct_reviewee`.
 
     Returns:
         Texts: kind (survey, review), occasion (survey_id, cycle), slice_dimension, slice_value, grain and part of what
@@ -91,7 +96,7 @@ def hidden_slices_of(
     for mart, dimension, _, _ in told:
         dimensions.setdefault(mart, []).append(dimension)
     minimum = told[0][3]
-    hidden = hidden_in_surveys(con, survey_slices, survey_answers, survey_items, dimensions, minimum)
+    hidden = hidden_in_surveys(con, survey_slices, survey_answers, survey_items, surveys, dimensions, minimum)
     hidden += hidden_in_reviews(con, review_slices, review_scores, reviewees, dimensions, minimum)
     names = ("kind", "occasion", "slice_dimension", "slice_value", "grain", "part")
     columns = zip(*hidden, strict=True) if hidden else ((),) * len(names)
@@ -103,6 +108,7 @@ def hidden_in_surveys(
     slices: duckdb.DuckDBPyRelation,
     answers: duckdb.DuckDBPyRelation,
     items: duckdb.DuckDBPyRelation,
+    surveys: duckdb.DuckDBPyRelation,
     dimensions: Mapping[str, Sequence[str]],
     minimum: int,
 ) -> list[Hidden]:
@@ -113,6 +119,7 @@ def hidden_in_surveys(
         slices: `hist_survey_slices`.
         answers: `fct_survey_answer`.
         items: `stg_survey_items`.
+        surveys: `fct_survey`.
         dimensions: of each mart.
         minimum: respondents that a figure needs.
     """
@@ -125,8 +132,17 @@ def hidden_in_surveys(
     members = con.sql(
         "select survey_id as occasion, respondent_id as person_id, slice_dimension, slice_value from slices"
     )
+    order = con.sql("select survey_id from surveys order by launched_on, survey_id").fetchall()
+    mine = _all_of(dimensions, ("morale", "morale_item", "enps"))
     hidden: list[Hidden] = []
-    for occasion in _occasions(con, members, counted, _all_of(dimensions, ("morale", "morale_item", "enps"))):
+    earlier = Earlier(minimum)
+    for occasion in _occasions(con, members, counted, mine, [survey for (survey,) in order]):
+        told = con.sql(
+            "select respondent_id, min(employee_id) from answers where survey_id = $1 group by all",
+            params=[occasion.name],
+        )
+        employees = dict(told.fetchall())
+        groups = earlier.groups(occasion, employees)
         traits = con.sql(
             "select distinct part, driver, is_enps from counted where occasion = $1 order by is_enps, part",
             params=[occasion.name],
@@ -138,11 +154,12 @@ def hidden_in_surveys(
             parents[item_key] = ("driver", driver) if driver else all_key
             if driver:
                 parents["driver", driver] = all_key
-            for key in {item_key, parents[item_key], all_key, *([("enps", "")] if is_enps else [])}:
+            for key in dict.fromkeys([item_key, parents[item_key], all_key, *([("enps", "")] if is_enps else [])]):
                 answered[key] = answered.get(key, False) | occasion.answered[item]
         marts = {"driver": "morale", "item": "morale_item", "enps": "enps"}
         questions = [[Use(key, who * 1.0, dimensions[marts[key[0]]])] for key, who in answered.items()]
-        decided = decide(occasion.slices, questions, minimum, parents)
+        decided = decide(occasion.slices, questions, minimum, parents, earlier.hidden(occasion, groups, employees))
+        earlier.remember(groups, decided)
         # The eNPS item stands in two marts.
         for item in (item for item, _, is_enps in traits if is_enps and ("item", item) in decided):
             decided["enps", ""] = decided.get(("enps", ""), decided["item", item]) | decided["item", item]
@@ -182,7 +199,9 @@ def hidden_in_reviews(
     members = con.sql("select cycle as occasion, reviewee_id as person_id, slice_dimension, slice_value from slices")
     hidden: list[Hidden] = []
     gap = dimensions["rating_gap"]
-    for occasion in _occasions(con, members, counted, _all_of(dimensions, ("rating_distribution", "rating_gap"))):
+    mine = _all_of(dimensions, ("rating_distribution", "rating_gap"))
+    cycles = con.sql("select distinct occasion from counted order by occasion").fetchall()
+    for occasion in _occasions(con, members, counted, mine, [cycle for (cycle,) in cycles]):
         questions = [
             [Use(("rating", ""), answered * 1.0, dimensions["rating_distribution"])]
             for key, answered in occasion.answered.items()
@@ -226,6 +245,73 @@ class Occasion:
     name: str
     slices: Slices
     answered: dict[str, Bools]
+    people: list[str]
+
+
+class Earlier:
+    """Small groups of earlier surveys that were shown, by the people in them.
+
+    A group of five that becomes one of six gives the sixth away, if the five answer as before.
+    """
+
+    def __init__(self, minimum: int) -> None:
+        self.minimum = minimum
+        self.shown: dict[tuple[str, str], list[frozenset[str]]] = {}
+
+    def groups(self, occasion: Occasion, employees: Mapping[str, str | None]) -> list[tuple[tuple[str, str], People]]:
+        """The slices of a survey with their people; without these where there are many, or they are not known."""
+        slices = occasion.slices
+        known = [employees.get(respondent) for respondent in occasion.people]
+        sizes = slices.sizes(np.ones(len(known), dtype=bool))
+        found: list[tuple[tuple[str, str], People]] = []
+        is_small = sizes < self.minimum * _ANSWER_AS_BEFORE
+        person, column = np.nonzero((slices.table.cell_of >= 0) & is_small[slices.table.cell_of])
+        cell = slices.table.cell_of[person, column]
+        by = np.argsort(cell, kind="stable")
+        bounds = np.searchsorted(cell[by], np.arange(len(sizes) + 1))
+        for number, key in enumerate(zip(slices.dimension, slices.value, strict=True)):
+            members = [known[one] for one in person[by[bounds[number] : bounds[number + 1]]]]
+            people = frozenset(member for member in members if member is not None)
+            found.append((key, people if members and len(people) == len(members) else None))
+        return found
+
+    def hidden(
+        self, occasion: Occasion, groups: Sequence[tuple[tuple[str, str], People]], employees: Mapping[str, str | None]
+    ) -> Bools:
+        """Which slices are hidden, as what an earlier survey shows of nearly the same people is known beside them."""
+        slices = occasion.slices
+        everybody = np.ones(len(occasion.people), dtype=bool)
+        small = slices.sizes(everybody) < self.minimum
+        known = [
+            before
+            for key, people in groups
+            for before in self.shown.get(key, ())
+            if people and (before < people or people < before) and len(before ^ people) < self.minimum
+        ]
+        if not known:
+            return small
+        # Who has gone since has no cell in this survey.
+        names = [employees.get(respondent) or respondent for respondent in occasion.people]
+        gone = sorted(set().union(*known) - set(names))
+        place = {name: number for number, name in enumerate([*names, *gone])}
+        count, width = len(known), slices.table.cell_of.shape[1]
+        cell_of = np.full((len(place), width + count), -1)
+        cell_of[: len(names), :width] = np.where(slices.table.cell_of >= 0, slices.table.cell_of + count, -1)
+        for number, people in enumerate(known):
+            cell_of[[place[name] for name in people], width + number] = number
+        table = Table(
+            cell_of,
+            np.append(np.full(count, -1), slices.table.dimension),
+            np.append(np.full(count, -1), slices.table.slice_of),
+        )
+        return hidden_slices(table, np.ones(len(place)), self.minimum, small)
+
+    def remember(self, groups: Sequence[tuple[tuple[str, str], People]], decided: Mapping[Key, Bools]) -> None:
+        """Keeps what a survey shows."""
+        hidden = decided.get(EVERYTHING, np.zeros(len(groups), dtype=bool))
+        for number, (key, people) in enumerate(groups):
+            if people is not None and not hidden[number]:
+                self.shown.setdefault(key, []).append(people)
 
 
 def _all_of(dimensions: Mapping[str, Sequence[str]], marts: Iterable[str]) -> list[str]:
@@ -237,8 +323,9 @@ def _occasions(
     members: duckdb.DuckDBPyRelation,
     counted: duckdb.DuckDBPyRelation,
     order: Sequence[str],
+    names: Sequence[str],
 ) -> Iterator[Occasion]:
-    """Each occasion with its people, slices and parts numbered from 0."""
+    """Each occasion with its people, slices and parts numbered from 0; `order`: of the dimensions."""
     # `sql`, as dbt's connection has an `execute` of its own, which does not see relations.
     con.sql(
         """
@@ -269,7 +356,7 @@ def _occasions(
         )
         """
     )
-    for (name,) in con.sql("select distinct occasion from counted_people order by occasion").fetchall():
+    for name in names:
         told = con.sql("select * from counted_slices where occasion = $1 order by slice", params=[name]).fetchnumpy()
         held = con.sql(
             """
@@ -280,8 +367,9 @@ def _occasions(
             """,
             params=[name],
         ).fetchnumpy()
-        people = con.sql("select count(*) from counted_people where occasion = $1", params=[name]).fetchone()
-        count = int(people[0]) if people else 0
+        people = con.sql("select person_id from counted_people where occasion = $1 order by person", params=[name])
+        ids = [person_id for (person_id,) in people.fetchall()]
+        count = len(ids)
         answered: dict[str, Bools] = {}
         pairs = con.sql(
             """
@@ -293,7 +381,7 @@ def _occasions(
         ).to_arrow_table()
         parts = pairs["part"].combine_chunks().dictionary_encode()
         code, person = parts.indices.to_numpy(), pairs["person"].to_numpy()
-        for number, part in enumerate(parts.dictionary.to_pylist()):
+        for part, number in sorted((part, number) for number, part in enumerate(parts.dictionary.to_pylist())):
             answered[part] = np.zeros(count, dtype=bool)
             answered[part][person[code == number]] = True
         table = _table(
@@ -303,7 +391,7 @@ def _occasions(
             np.asarray(told["dimension"], dtype=np.int64),
             len(order),
         )
-        yield Occasion(name, Slices(list(told["slice_dimension"]), list(told["slice_value"]), table), answered)
+        yield Occasion(name, Slices(list(told["slice_dimension"]), list(told["slice_value"]), table), answered, ids)
 
 
 def _table(people: int, person: Ints, cell: Ints, dimension: Ints, dimensions: int) -> Table:
@@ -337,7 +425,11 @@ def _rows(kind: str, occasion: Occasion, decided: Mapping[Key, Bools]) -> list[H
 
 
 def decide(
-    slices: Slices, questions: Sequence[Question], minimum: int, parents: Mapping[Key, Key] | None = None
+    slices: Slices,
+    questions: Sequence[Question],
+    minimum: int,
+    parents: Mapping[Key, Key] | None = None,
+    anyway: Bools | None = None,
 ) -> dict[Key, Bools]:
     """Which slices are hidden: under `EVERYTHING` in all uses, under a use's key in it alone.
 
@@ -346,6 +438,7 @@ def decide(
         questions: each with its uses.
         minimum: people that a figure needs.
         parents: use → the one whose figures are its own and its siblings' together.
+        anyway: what is hidden for other reasons.
     """
     if not questions or minimum < 2:
         return {}
@@ -354,6 +447,8 @@ def decide(
         counted[use.key] = counted.get(use.key, False) | (use.factor > 0)
     somebody = np.logical_or.reduce(list(counted.values()))
     decided = {EVERYTHING: slices.sizes(somebody) < minimum}
+    if anyway is not None:
+        decided[EVERYTHING] |= anyway
     for key, people in counted.items():
         if people.sum() < _ANSWERED_BY_MOST * somebody.sum():
             decided[key] = decided[EVERYTHING] | (slices.sizes(people) < minimum)

@@ -11,6 +11,7 @@ def model(dbt, session):
         survey_slices=dbt.ref("hist_survey_slices"),
         survey_answers=dbt.ref("fct_survey_answer"),
         survey_items=dbt.ref("stg_survey_items"),
+        surveys=dbt.ref("fct_survey"),
         review_slices=dbt.ref("hist_review_slices"),
         review_scores=dbt.ref("agg_review_competency"),
         reviewees=dbt.ref("fct_reviewee"),

@@ -1,0 +1,117 @@
+"""Which slices of surveys are hidden, beside small companies of which every answer is known."""
+
+from __future__ import annotations
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from pipelines.hiding import hidden_in_surveys
+
+MARTS = ("morale", "morale_item", "enps")
+
+
+def hidden(surveys, minimum=5, dimensions=("company", "department"), drivers=None):
+    """What is hidden of surveys: name → department → respondents, each with the items that they answered.
+
+    A respondent is an employee of that name.
+    """
+    con = duckdb.connect()
+    rows = [
+        (survey, department, who, item)
+        for survey, departments in surveys.items()
+        for department, people in departments.items()
+        for who, items in people.items()
+        for item in items
+    ]
+    told = pa.table(
+        dict(zip(("survey_id", "department", "respondent_id", "item_id"), zip(*rows, strict=True), strict=True))
+    )
+    con.register("given", told)
+    answers = con.sql(
+        "select survey_id, respondent_id, respondent_id as employee_id, item_id, true as is_counted from given"
+    )
+    slices = con.sql(
+        "select distinct survey_id, respondent_id, 'company' as slice_dimension, 'all' as slice_value from given "
+        "union all select distinct survey_id, respondent_id, 'department', department from given"
+    )
+    names = sorted({row[3] for row in rows})
+    items = con.from_arrow(
+        pa.table(
+            {
+                "item_id": names,
+                "driver": pa.array([(drivers or {}).get(name) for name in names], "string"),
+                "is_enps": [name == "enps" for name in names],
+            }
+        )
+    )
+    launched = con.sql(
+        "select survey_id, date '2024-01-01' + (row_number() over (order by survey_id))::int as launched_on from (select distinct survey_id from given)"
+    )
+    found = hidden_in_surveys(con, slices, answers, items, launched, dict.fromkeys(MARTS, dimensions), minimum)
+    return {(occasion, value, grain, part) for _, occasion, _, value, grain, part in found}
+
+
+def people(*counts, items=("q1", "q2")):
+    """Departments of so many people who answered all items."""
+    names = "abcdefgh"
+    return {names[n]: {f"{names[n]}{one}": list(items) for one in range(count)} for n, count in enumerate(counts)}
+
+
+def test_a_small_department_takes_the_next_smallest_with_it():
+    assert hidden({"s1": people(12, 7, 3)}) == {("s1", "b", "", ""), ("s1", "c", "", "")}
+
+
+def test_nothing_is_hidden_where_no_group_is_small():
+    assert hidden({"s1": people(12, 7, 5)}) == set()
+
+
+def test_two_small_departments_that_are_enough_together_need_no_third():
+    assert hidden({"s1": people(12, 3, 3)}) == {("s1", "b", "", ""), ("s1", "c", "", "")}
+
+
+def test_an_item_that_a_small_department_skipped_hides_it():
+    """Five answered one item and four the other: the four would be known from the item's row."""
+    survey = people(20, 9, 5)
+    survey["c"]["c0"] = ["q1"]
+    assert hidden({"s1": survey}) == {("s1", "b", "", ""), ("s1", "c", "", "")}
+
+
+@pytest.mark.parametrize("driver", ["d", None])
+def test_an_item_of_few_is_decided_by_itself_and_masked_by_another(driver):
+    """Three of thirty answered it: hidden is it everywhere, and what it could be worked out of; all else is shown."""
+    survey = people(20, 10)
+    for who in ("a0", "a1", "b0"):
+        survey["a" if who in survey["a"] else "b"][who] = ["q1", "q2", "q3"]
+    found = hidden({"s1": survey}, drivers=dict.fromkeys(("q1", "q2", "q3"), driver))
+    everywhere = {("s1", value, "item", item) for value in ("all", "a", "b") for item in ("q1", "q3")}
+    assert found == everywhere
+
+
+def test_an_item_of_few_that_is_a_driver_by_itself_takes_a_driver_and_an_item_of_it_along():
+    survey = people(20, 10)
+    survey["a"]["a0"] = ["q1", "q2", "q3"]
+    found = hidden({"s1": survey}, drivers={"q1": "d", "q2": "e", "q3": "f"})
+    assert {part for _, _, grain, part in found if grain == "driver"} == {"f", "d"}
+    assert {part for _, _, grain, part in found if grain == "item"} == {"q3", "q1"}
+
+
+def test_a_group_of_five_that_becomes_one_of_six_is_hidden_the_second_time():
+    """The five may answer as before: the difference would be the sixth's answers."""
+    before, after = people(20, 9, 5), people(20, 9, 6)
+    assert hidden({"s1": before, "s2": after}) == {("s2", "b", "", ""), ("s2", "c", "", "")}
+    assert hidden({"s1": after, "s2": before}) == {("s2", "b", "", ""), ("s2", "c", "", "")}
+
+
+def test_a_group_that_stays_or_changes_wholly_is_shown_again():
+    before, after = people(20, 9, 5), people(20, 9, 5)
+    assert hidden({"s1": before, "s2": after}) == set()
+    after["c"] = {f"new{one}": ["q1", "q2"] for one in range(6)}
+    assert hidden({"s1": before, "s2": after}) == set()
+
+
+def test_later_surveys_do_not_change_what_is_shown_of_earlier_ones():
+    surveys = {"s1": people(20, 9, 5), "s2": people(19, 9, 6), "s3": people(4, 20, 12)}
+    for last in (1, 2, 3):
+        some = dict(list(surveys.items())[:last])
+        assert hidden(some) == {one for one in hidden(surveys) if one[0] in some}
