@@ -64,6 +64,11 @@ def _id(name: str, description: str, required: bool = False) -> Column:
     return Column(name, "id", description, required, "direct_identifier")
 
 
+def _thing(name: str, description: str) -> Column:
+    """The id of something that is no person."""
+    return Column(name, "id", description, required=True)
+
+
 # Attributes that people are sliced by; surveys, reviews and recognitions may carry them themselves.
 ATTRIBUTES = (
     Column("department", "text", "Department."),
@@ -119,15 +124,15 @@ ENTITIES: dict[str, Entity] = {
                 _id("employee_id", "The person.", required=True),
                 Column("effective_date", "date", "Day of the change.", required=True, tells_day=True),
                 Column("change_type", "text", "promotion, transfer, pay, manager, ..."),
-                Column("old_value", "text", "Value before."),
-                Column("new_value", "text", "Value after."),
+                Column("old_value", "text", "Value before.", data_class="sensitive"),
+                Column("new_value", "text", "Value after.", data_class="sensitive"),
             ),
         ),
         Entity(
             "survey_invitations",
             "person × survey",
             (
-                _id("survey_id", "The survey.", required=True),
+                _thing("survey_id", "The survey."),
                 _id("employee_id", "The invited person."),
                 _id("respondent_id", "The invited person's code in the survey tool."),
                 Column("launched_on", "date", "Day of the launch.", tells_day=True),
@@ -138,9 +143,9 @@ ENTITIES: dict[str, Entity] = {
             "survey_responses",
             "respondent × item",
             (
-                _id("survey_id", "The survey.", required=True),
+                _thing("survey_id", "The survey."),
                 _id("respondent_id", "Who answered, as the survey tool tells people apart.", required=True),
-                _id("item_id", "The item.", required=True),
+                _thing("item_id", "The item."),
                 Column("answer", "text", "The answer.", required=True, data_class="free_text"),
                 Column("responded_at", "timestamp", "When (UTC).", tells_day=True),
                 _id("employee_id", "The person, where the survey is confidential rather than anonymous."),
@@ -151,7 +156,7 @@ ENTITIES: dict[str, Entity] = {
             "survey_items",
             "item",
             (
-                _id("item_id", "The item.", required=True),
+                _thing("item_id", "The item."),
                 Column("text", "text", "Its wording."),
                 Column("driver", "text", "What it measures."),
                 Column("scale_min", "number", "Lowest answer."),
@@ -185,7 +190,7 @@ ENTITIES: dict[str, Entity] = {
             "goals",
             "goal",
             (
-                _id("goal_id", "The goal.", required=True),
+                _thing("goal_id", "The goal."),
                 _id("owner_id", "The person who owns it.", required=True),
                 Column("period", "text", "2024, 2024-H1, 2024-Q1 or 2024-03.", required=True),
                 Column("title", "text", "Wording.", data_class="free_text"),
@@ -206,15 +211,15 @@ ENTITIES: dict[str, Entity] = {
             "goal_alignments",
             "goal × parent goal",
             (
-                _id("goal_id", "The goal.", required=True),
-                _id("parent_goal_id", "The goal it serves.", required=True),
+                _thing("goal_id", "The goal."),
+                _thing("parent_goal_id", "The goal it serves."),
             ),
         ),
         Entity(
             "one_on_ones",
             "meeting",
             (
-                _id("meeting_id", "The meeting.", required=True),
+                _thing("meeting_id", "The meeting."),
                 _id("manager_id", "The manager.", required=True),
                 _id("employee_id", "The report.", required=True),
                 Column("scheduled_on", "date", "Planned day.", required=True),
@@ -227,7 +232,7 @@ ENTITIES: dict[str, Entity] = {
             "recognitions",
             "giver → receiver",
             (
-                _id("recognition_id", "The recognition.", required=True),
+                _thing("recognition_id", "The recognition."),
                 _id("giver_id", "Who gives.", required=True),
                 _id("receiver_id", "Who receives.", required=True),
                 Column("given_on", "date", "When.", required=True, tells_day=True),
@@ -246,7 +251,7 @@ ENTITIES: dict[str, Entity] = {
                 Column("assigned_on", "date", "When assigned.", tells_day=True),
                 Column("completed_on", "date", "When completed.", tells_day=True),
                 Column("status", "text", "Status as the export words it."),
-                Column("score", "number", "Result."),
+                Column("score", "number", "Result.", data_class="sensitive"),
             ),
         ),
     )
