@@ -9,7 +9,7 @@ another. Only parts that many leave out (a question for managers only) are decid
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -158,11 +158,13 @@ def hidden_in_surveys(
                 answered[key] = answered.get(key, False) | occasion.answered[item]
         marts = {"driver": "morale", "item": "morale_item", "enps": "enps"}
         questions = [[Use(key, who * 1.0, dimensions[marts[key[0]]])] for key, who in answered.items()]
-        decided = decide(occasion.slices, questions, minimum, parents, earlier.hidden(occasion, groups, employees))
+        of_enps = [("item", item) for item, _, is_enps in traits if is_enps]
+        told_before = earlier.hidden(occasion, groups, employees)
+        decided = decide(occasion.slices, questions, minimum, parents, told_before, of_enps)
         earlier.remember(groups, decided)
         # The eNPS item stands in two marts.
-        for item in (item for item, _, is_enps in traits if is_enps and ("item", item) in decided):
-            decided["enps", ""] = decided.get(("enps", ""), decided["item", item]) | decided["item", item]
+        for key in (key for key in of_enps if key in decided):
+            decided["enps", ""] = decided.get(("enps", ""), decided[key]) | decided[key]
         hidden += _rows("survey", occasion, decided)
     return hidden
 
@@ -430,6 +432,7 @@ def decide(
     minimum: int,
     parents: Mapping[Key, Key] | None = None,
     anyway: Bools | None = None,
+    never_masks: Collection[Key] = (),
 ) -> dict[Key, Bools]:
     """Which slices are hidden: under `EVERYTHING` in all uses, under a use's key in it alone.
 
@@ -439,8 +442,9 @@ def decide(
         minimum: people that a figure needs.
         parents: use → the one whose figures are its own and its siblings' together.
         anyway: what is hidden for other reasons.
+        never_masks: what is not hidden for the sake of another part; rather their parent is.
     """
-    if not questions or minimum < 2:
+    if not questions or not slices.value or minimum < 2:
         return {}
     counted: dict[Key, Bools] = {}
     for use in itertools.chain.from_iterable(questions):
@@ -454,7 +458,7 @@ def decide(
             decided[key] = decided[EVERYTHING] | (slices.sizes(people) < minimum)
     for question in sorted(questions, key=lambda question: any(use.key in decided for use in question)):
         _hide(slices, question, minimum, decided)
-    _mask(decided, parents or {})
+    _mask(decided, parents or {}, never_masks)
     return decided
 
 
@@ -488,7 +492,7 @@ def _hide(slices: Slices, question: Question, minimum: int, decided: dict[Key, B
         decided[key] = decided[key] | hidden[place * count : (place + 1) * count]
 
 
-def _mask(decided: dict[Key, Bools], parents: Mapping[Key, Key]) -> None:
+def _mask(decided: dict[Key, Bools], parents: Mapping[Key, Key], never: Collection[Key]) -> None:
     """Hides a second part wherever one is hidden by itself: else it were its parent less its siblings.
 
     The second is one that nearly all answer: with the first it is known as a sum over many.
@@ -501,7 +505,7 @@ def _mask(decided: dict[Key, Bools], parents: Mapping[Key, Key]) -> None:
         return depth(parents[key]) + 1 if key in parents else 0
 
     def can_mask(key: Key) -> bool:
-        return key not in decided and (not parts(key) or any(map(can_mask, parts(key))))
+        return key not in decided and (any(map(can_mask, parts(key))) if parts(key) else key not in never)
 
     def hide(key: Key, hidden: Bools) -> None:
         decided[key] = decided.get(key, hidden) | hidden

@@ -81,7 +81,11 @@ def test_unit_tests_of_the_models(empty_build):
 def test_no_model_holds_what_only_one_engine_reads(empty_build, manifest):
     _, _, folder = empty_build
     found = {}
+    # The one model in Python calls a function that takes arrays.
+    assert [node["name"] for node in models(manifest) if node["language"] != "sql"] == ["hidden_slices"]
     for node in models(manifest):
+        if node["language"] != "sql":
+            continue
         compiled = folder / "target" / "compiled" / "performance_warehouse" / node["original_file_path"]
         written = (DBT_PROJECT / node["original_file_path"]).read_text()
         tree = sqlglot.parse_one(compiled.read_text(), dialect="duckdb")

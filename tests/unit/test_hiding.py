@@ -96,6 +96,18 @@ def test_an_item_of_few_that_is_a_driver_by_itself_takes_a_driver_and_an_item_of
     assert {part for _, _, grain, part in found if grain == "item"} == {"q3", "q1"}
 
 
+def test_enps_is_not_hidden_for_the_sake_of_an_item_of_few():
+    """A pulse that asks everybody the eNPS item and few something else: the total is hidden instead."""
+    survey = people(20, 10, items=("enps",))
+    survey["a"]["a0"] = ["enps", "q1"]
+    found = hidden({"s1": survey})
+    assert {(grain, part) for _, value, grain, part in found if value == "all"} == {("item", "q1"), ("driver", "all")}
+
+
+def test_a_survey_of_people_in_no_slice_hides_nothing():
+    assert hidden({"s1": people(6, 3)}, dimensions=()) == set()
+
+
 def test_a_group_of_five_that_becomes_one_of_six_is_hidden_the_second_time():
     """The five may answer as before: the difference would be the sixth's answers."""
     before, after = people(20, 9, 5), people(20, 9, 6)
