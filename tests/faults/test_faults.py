@@ -34,6 +34,7 @@ def test_a_run_that_is_killed_is_made_right_by_the_next_one(lane, calm, chance):
     assert tally.kills == 1 and tally.reads > 0 and tally.faults == []
 
 
+@long_only
 def test_a_dbt_whose_run_was_killed_does_not_write_into_the_next_ones_database(lane, calm):
     """Only the run itself is killed, in the midst of dbt's work, and the next one starts at once."""
     target = lane.deliver_the_other()

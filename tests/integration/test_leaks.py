@@ -234,21 +234,3 @@ def test_the_search_finds_what_leaks(done, tmp_path):
         assert len(leaks(secrets(rows), outcome.warehouse, folder / "dagster", "")) == 1
     finally:
         log.unlink()
-
-
-def test_another_key_gives_other_pseudonyms_and_the_same_figures(done):
-    """Rotation: no file has changed, and yet the next run publishes anew."""
-    before, _, folder = done
-    teams = "select {} from marts.headcount_walk where slice_dimension = 'manager' and slice_value <> 'unknown'"
-    names, figures = (before.query(teams.format(what) + " order by all") for what in ("slice_value", "month, closing"))
-    assert names and MARK not in str(names)
-    after = run_warehouse(
-        folder / "landing",
-        folder / "warehouse",
-        DAGSTER_HOME=str(folder / "dagster"),
-        PERFWH_QUARANTINE_LIMIT="0.5",
-        PERFWH_PSEUDONYM_KEY="another key",
-    )
-    assert after.code == 0 and "Published version" in after.said
-    assert not set(names) & set(after.query(teams.format("slice_value")))
-    assert figures == after.query(teams.format("month, closing") + " order by all")

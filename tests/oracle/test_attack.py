@@ -37,9 +37,9 @@ def test_no_combination_of_what_is_published_stands_on_few_people(warehouse, com
 def test_the_attack_works_where_only_small_groups_are_hidden(warehouse):
     """Proof that the attack can succeed: without the further slices that are hidden it does, in most surveys."""
     shown = broken = 0
-    for seed in range(20):
+    for seed in range(8):
         warehouse.give(seeded_company(seed))
         for occasion in attack.surveys(warehouse, with_complementary=True):
             shown += 1
             broken += occasion.exposes(K) != []
-    assert broken > shown / 2 > 5
+    assert broken > shown / 2 > 2

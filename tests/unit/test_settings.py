@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import SecretStr
 
 from pipelines import pseudonyms
 from pipelines.errors import UserError
+from pipelines.fingerprint import fingerprint
 from pipelines.settings import DBT_PROJECT, load_settings
 
 
@@ -51,6 +53,14 @@ def test_secrets_are_masked():
 def test_pseudonyms_depend_on_the_key_alone():
     assert pseudonyms.pseudonyms(["1", "2"], b"k") == pseudonyms.pseudonyms(["1", "2"], b"k")
     assert set(pseudonyms.pseudonyms(["1", "2"], b"k")).isdisjoint(pseudonyms.pseudonyms(["1", "2"], b"other"))
+
+
+def test_another_key_has_the_next_run_publish_anew(settings):
+    """Rotation: no file has changed, and yet the marts are others."""
+    before = fingerprint(settings, [("a.csv", "hash")])
+    assert fingerprint(settings, [("a.csv", "hash")]) == before
+    other = settings.model_copy(update={"pseudonym_key": SecretStr("another key")})
+    assert fingerprint(other, [("a.csv", "hash")]) != before
 
 
 def test_the_key_is_made_once_and_never_within_the_warehouse(tmp_path, monkeypatch):
