@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -86,6 +86,13 @@ class Settings(BaseSettings):
         ("contractor", "intern"), description="Employment types outside of every mart."
     )
     minimum_group: int = Field(5, ge=1, description="k: people behind a protected cell at least.")
+    minimum_groups: dict[str, int] = Field(
+        default_factory=dict,
+        description="Larger minimum groups of surveys or review cycles, by survey_id or cycle.",
+    )
+    unanimity: Literal["hide", "band", "show"] = Field(
+        "hide", description="What becomes of a figure where all answered alike, so that it tells what everybody did."
+    )
     minimum_perspective: int = Field(3, ge=1, description="Raters behind a perspective of a 360 review at least.")
     headcount_fall_limit: float = Field(
         0.3, gt=0, le=1, description="A snapshot smaller than the one before by more than this share blocks publishing."
@@ -168,6 +175,14 @@ class Settings(BaseSettings):
                 raise ValueError(f"{mart}: {', '.join(unknown)} is no dimension; known: {', '.join(DIMENSIONS)}")
         return value
 
+    @field_validator("minimum_groups")
+    @classmethod
+    def _larger(cls, value: dict[str, int], told: ValidationInfo) -> dict[str, int]:
+        for occasion, people in value.items():
+            if people < told.data.get("minimum_group", people):
+                raise ValueError(f"{occasion}: {people} is smaller than minimum_group")
+        return value
+
     @field_validator("slice_pairs")
     @classmethod
     def _known_pairs(cls, value: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
@@ -236,6 +251,8 @@ class Settings(BaseSettings):
             "observed_to": self.observed_to.isoformat() if self.observed_to else None,
             "excluded_employment_types": [t.lower() for t in self.excluded_employment_types],
             "minimum_group": self.minimum_group,
+            "minimum_groups": self.minimum_groups,
+            "unanimity": self.unanimity,
             "minimum_perspective": self.minimum_perspective,
             "slice_pairs": [list(pair) for pair in self.slice_pairs],
             "department_ancestors": [

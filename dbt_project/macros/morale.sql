@@ -86,7 +86,7 @@
             c.score,
             i.invited,
             i.could_answer,
-            {{ is_hidden('c.respondents') }} as is_suppressed
+            {{ is_hidden('c.respondents', 's.survey_id') }} as is_suppressed
         from cells as s
         left join counted as c
             on
@@ -103,6 +103,8 @@
 
     ),
 
+    {%- set share = ratio('favourable', 'answers') %}
+
     protected as (
 
         select
@@ -113,12 +115,16 @@
             case when not is_suppressed then cast(invited as bigint) end as invited,
             case when not is_suppressed then cast(respondents as bigint) end as respondents,
             case when not is_suppressed then {{ ratio('respondents', 'could_answer') }} end as response_rate,
-            case when not is_suppressed then {{ ratio('favourable', 'answers') }} end as favourable,
-            case when not is_suppressed then {{ ratio('(answers - favourable - unfavourable)', 'answers') }} end as neutral,
-            case when not is_suppressed then {{ ratio('unfavourable', 'answers') }} end as unfavourable,
-            case when not is_suppressed then score / answers end as mean_score_100,
+            case when not is_suppressed then {{ banded(share, 'respondents') }} end as favourable,
+            case when not is_suppressed
+                then {{ unless_banded(ratio('(answers - favourable - unfavourable)', 'answers'), share, 'respondents') }}
+            end as neutral,
+            case when not is_suppressed
+                then {{ unless_banded(ratio('unfavourable', 'answers'), share, 'respondents') }}
+            end as unfavourable,
+            case when not is_suppressed then {{ unless_banded('score / answers', share, 'respondents') }} end as mean_score_100,
             is_suppressed,
-            {{ suppression_reason('respondents') }} as suppression_reason
+            {{ suppression_reason('respondents', 'survey_id') }} as suppression_reason
         from answerable
 
     ),

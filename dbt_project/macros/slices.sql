@@ -151,13 +151,47 @@
             and (h.grain = '' or (h.grain = '{{ grain }}' and h.part = {{ part }}))
 {%- endmacro %}
 
+{# The minimum group of a survey or a review cycle: that of all, or a larger one of its own. #}
+{% macro minimum_group_of(occasion) -%}
+    {%- if var('minimum_groups') -%}
+    case {{ occasion }} {% for name, people in var('minimum_groups').items() %}when {{ quoted(name) }} then {{ people }} {% endfor %}else {{ var('minimum_group') }} end
+    {%- else -%}
+    {{ var('minimum_group') }}
+    {%- endif -%}
+{%- endmacro %}
+
 {# Whether a figure of so many people is hidden, beside `hidden`. #}
-{% macro is_hidden(people) %}(coalesce({{ people }}, 0) < {{ var('minimum_group') }} or h.occasion is not null){% endmacro %}
+{% macro is_hidden(people, occasion) %}(coalesce({{ people }}, 0) < {{ minimum_group_of(occasion) }} or h.occasion is not null){% endmacro %}
+
+{#
+    Where all but one of a group, or more, answered alike, and such figures are rounded rather than hidden (`unanimity`):
+    a share is told apart from none or all by one person's answer only, and what would tell more is left out.
+
+    share: from 0 to 1, or between other ends of a scale; people: of the group.
+#}
+{% macro is_banded(share, people) -%}
+    ({{ share }} <= 1.0 / {{ people }} or {{ share }} >= 1 - 1.0 / {{ people }})
+{%- endmacro %}
+{% macro banded(share, people, low=0, high=1) -%}
+    {%- if var('unanimity') == 'band' -%}
+    {%- set step = 'cast(' ~ (high - low) ~ '.0 / ' ~ people ~ ' as double precision)' -%}
+    greatest(least({{ share }}, {{ high }} - {{ step }}), {{ low }} + {{ step }})
+    {%- else -%}
+    {{ share }}
+    {%- endif -%}
+{%- endmacro %}
+{% macro unless_banded(figure, share, people) -%}
+    {%- if var('unanimity') == 'band' -%}
+    case when not {{ is_banded(share, people) }} then {{ figure }} end
+    {%- else -%}
+    {{ figure }}
+    {%- endif -%}
+{%- endmacro %}
 
 {# Why a figure is hidden; beside `is_suppressed` and the number of people behind it. #}
-{% macro suppression_reason(people) -%}
+{% macro suppression_reason(people, occasion) -%}
     case
-        when is_suppressed and {{ people }} < {{ var('minimum_group') }} then 'below_minimum'
+        when is_suppressed and {{ people }} < {{ minimum_group_of(occasion) }} then 'below_minimum'
         when is_suppressed then 'complementary'
     end
 {%- endmacro %}

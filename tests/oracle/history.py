@@ -361,6 +361,10 @@ class History:
             found.setdefault(stint.person, []).append(stint)
         return found
 
+    def k_of(self, occasion: str) -> int:
+        """The minimum group of a survey or review cycle."""
+        return self.settings.minimum_groups.get(occasion, self.k)
+
     def is_hidden(self, kind: str, cell: Iterable[Any], grain: str, part: str = "") -> bool:
         """Whether a slice (occasion, dimension, value) is hidden, all of it or a part."""
         return bool({(kind, *cell, "", ""), (kind, *cell, grain, part)} & self.hidden)

@@ -199,7 +199,7 @@ def _survey_mart(h: History, mart_name: str, groups: Any) -> Mart:
             "mean_score_100": ratio(sum(scores), len(scores)),
         }
         grain = "driver" if mart_name == "morale" else "item"
-        protect(mart[key], respondents, h.k, h.is_hidden("survey", key[:3], grain, key[3]))
+        protect(mart[key], respondents, h.k_of(key[0]), h.is_hidden("survey", key[:3], grain, key[3]))
 
     def belongs(key: Any) -> Any:
         return lambda item: key[3] in groups(surveys, item)
@@ -250,7 +250,7 @@ def enps(h: History) -> Mart:
             "respondents": len({a["respondent_id"] for a in answers}),
             "enps": (promoters - detractors) / len(votes) * 100 if votes else None,
         }
-        protect(mart[key], mart[key]["respondents"], h.k, h.is_hidden("survey", key, "enps"))
+        protect(mart[key], mart[key]["respondents"], h.k_of(key[0]), h.is_hidden("survey", key, "enps"))
 
     def belongs(key: Any) -> Any:
         return lambda item: bool(flag(surveys.items[item].get("is_enps")))

@@ -149,7 +149,7 @@ def rating_distribution(h: History) -> Mart:
         low, high = reviews.scale[key[0]]
         for band in range(half_up(low), half_up(high) + 1):
             row = {"reviewees": bands.count(band), "share": ratio(bands.count(band), len(bands))}
-            protect(row, len(bands), h.k, h.is_hidden("review", key, "rating"))
+            protect(row, len(bands), h.k_of(key[0]), h.is_hidden("review", key, "rating"))
             mart[(*key, band)] = row
     trend(mart, "share", reviews.earlier(just_before), reviews.earlier(nearest_year_before))
     return mart
@@ -177,7 +177,7 @@ def rating_gap(h: History) -> Mart:
     mart: Mart = {}
     for cell, people in cells.items():
         enough = {
-            p: sum(p in scores for scores in people.values()) >= h.k
+            p: sum(p in scores for scores in people.values()) >= h.k_of(cell[0])
             and len(raters.get((cell, p), ())) >= h.settings.minimum_perspective
             for p in PERSPECTIVES
         }
@@ -188,7 +188,7 @@ def rating_gap(h: History) -> Mart:
         for p in ("self", "peer"):
             both = [s[p] - s["manager"] for s in people.values() if p in s and "manager" in s]
             is_hidden = h.is_hidden("review", cell[:3], f"{p}_manager_gap", cell[3])
-            answerable = shown[p] and shown["manager"] and len(both) >= h.k and not is_hidden
+            answerable = shown[p] and shown["manager"] and len(both) >= h.k_of(cell[0]) and not is_hidden
             row[f"{p}_manager_gap"] = mean(both) if answerable else None
         reason = None if any(shown.values()) else "complementary" if any(enough.values()) else "below_minimum"
         row |= {"is_suppressed": reason is not None, "suppression_reason": reason}

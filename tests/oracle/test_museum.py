@@ -739,3 +739,36 @@ def test_the_managers_page_reads_to_the_last_of_the_month(museum):
         (pytest.approx((100 + 8 / 9 * 100) / 2), 100.0, pytest.approx(1 / 3)),
         (pytest.approx((100 + 8 / 9 * 100) / 2), 100.0, 0),
     ]
+
+
+ALIKE = [(f"staff{n}", "team", 5 if n < 6 else 2 + n % 3) for n in range(20)]
+
+
+def alike(museum, unanimity):
+    """Six of twenty are in department B and all content; one item, which is all there is."""
+    company = survey(*ALIKE, people=20)
+    for row in company["employees"]:
+        row["department"] = "B" if int(row["employee_id"][5:]) < 6 else "A" if int(row["employee_id"][5:]) < 14 else "C"
+    return museum(company, against_oracle=unanimity != "band", minimum_group=5, unanimity=unanimity)
+
+
+def test_a_department_in_which_all_are_content_tells_it_of_nobody(museum):
+    figures = "select slice_value, favourable, suppression_reason from marts.morale where slice_dimension = 'department' and driver = 'all' order by 1"  # fmt: skip
+    shown = alike(museum, "show").query(figures)
+    assert shown[1] == ("B", 1.0, None)
+    hidden = alike(museum, "hide").query(figures)
+    # With it goes the next smallest, which has some who are and some who are not.
+    assert [(value, reason) for value, _, reason in hidden] == [
+        ("A", None),
+        ("B", "complementary"),
+        ("C", "complementary"),
+    ]
+    banded = alike(museum, "band").query(figures)
+    assert banded[1] == ("B", pytest.approx(5 / 6), None)
+
+
+def test_a_survey_can_have_a_larger_minimum_group(museum):
+    company = survey(*((f"staff{n}", "team", 2 + n % 3) for n in range(8)), people=8)
+    shown = "select is_suppressed from marts.morale where slice_dimension = 'company' and driver = 'all'"
+    assert one(museum(company, minimum_group=5), shown) is False
+    assert one(museum(company, minimum_group=5, minimum_groups={"s": 9}), shown) is True

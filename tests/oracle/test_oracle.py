@@ -26,6 +26,7 @@ random_companies = settings(
 PLAIN = {"minimum_group": 3, "minimum_perspective": 2}
 CONFIGURED = {
     "minimum_group": 2,
+    "minimum_groups": {"s1": 4, "2023-H2": 3},
     "slice_pairs": [["department", "location"], ["gender", "tenure_band"]],
     "department_parents": {"Ops North": "Ops", "Ops": "Everything", "Lab": "Everything"},
     "tenure_band_years": [1, 2],

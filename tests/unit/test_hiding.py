@@ -6,12 +6,13 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from pipelines.hiding import hidden_in_surveys
+from pipelines.protection.occasions import Rules
+from pipelines.protection.surveys import hidden_in_surveys
 
 MARTS = ("morale", "morale_item", "enps")
 
 
-def hidden(surveys, minimum=5, dimensions=("company", "department"), drivers=None):
+def hidden(surveys, minimum=5, dimensions=("company", "department"), drivers=None, alike=False):
     """What is hidden of surveys: name → department → respondents, each with the items that they answered.
 
     A respondent is an employee of that name.
@@ -29,7 +30,7 @@ def hidden(surveys, minimum=5, dimensions=("company", "department"), drivers=Non
     )
     con.register("given", told)
     answers = con.sql(
-        "select survey_id, respondent_id, respondent_id as employee_id, item_id, true as is_counted from given"
+        "select survey_id, respondent_id, respondent_id as employee_id, item_id, case when hash(respondent_id, item_id) % 2 = 0 then 'favourable' else 'neutral' end as favourability, true as is_counted from given"
     )
     slices = con.sql(
         "select distinct survey_id, respondent_id, 'company' as slice_dimension, 'all' as slice_value from given "
@@ -48,7 +49,9 @@ def hidden(surveys, minimum=5, dimensions=("company", "department"), drivers=Non
     launched = con.sql(
         "select survey_id, date '2024-01-01' + (row_number() over (order by survey_id))::int as launched_on from (select distinct survey_id from given)"
     )
-    found = hidden_in_surveys(con, slices, answers, items, launched, dict.fromkeys(MARTS, dimensions), minimum)
+    invited = con.sql("select survey_id, slice_dimension, slice_value from slices")
+    rules = Rules(dict.fromkeys(MARTS, dimensions), minimum, hides_unanimity=alike)
+    found = hidden_in_surveys(con, rules, slices, answers, items, launched, invited)
     return {(occasion, value, grain, part) for _, occasion, _, value, grain, part in found}
 
 

@@ -1,17 +1,19 @@
-"""Slices that are hidden, of surveys and review cycles. SQL cannot eliminate: pipelines/hiding.py says what is done."""
+"""Slices that are hidden, of surveys and review cycles. SQL cannot eliminate: pipelines/protection says what is done."""
 
 
 def model(dbt, session):
-    from pipelines.hiding import hidden_slices_of
+    from pipelines.protection.hidden import hidden_slices_of
 
     dbt.config(materialized="table")
     return hidden_slices_of(
         session,
         settings=dbt.ref("protected_dimensions"),
+        larger_minimum_groups=dbt.ref("larger_minimum_groups"),
         survey_slices=dbt.ref("hist_survey_slices"),
         survey_answers=dbt.ref("fct_survey_answer"),
         survey_items=dbt.ref("stg_survey_items"),
         surveys=dbt.ref("fct_survey"),
+        survey_invited=dbt.ref("hist_survey_invited"),
         review_slices=dbt.ref("hist_review_slices"),
         review_scores=dbt.ref("agg_review_competency"),
         reviewees=dbt.ref("fct_reviewee"),

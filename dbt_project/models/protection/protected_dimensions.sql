@@ -8,7 +8,8 @@ select
     '{{ mart }}' as mart,
     '{{ dimension }}' as slice_dimension,
     {{ loop.index }} as place,
-    {{ var('minimum_group') }} as minimum_group
+    {{ var('minimum_group') }} as minimum_group,
+    '{{ var('unanimity') }}' as unanimity
 {% if not (is_last and loop.last) %}union all
 {% endif -%}
 {%- endfor -%}

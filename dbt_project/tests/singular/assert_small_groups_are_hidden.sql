@@ -3,7 +3,7 @@
 select survey_id, slice_dimension, slice_value
 from {{ ref('morale') }}
 where
-    respondents < {{ var('minimum_group') }}
+    respondents < {{ minimum_group_of('survey_id') }}
     or is_suppressed and coalesce(
         cast(invited as double precision), respondents, response_rate, favourable, neutral, unfavourable, mean_score_100,
         delta_vs_previous
@@ -14,7 +14,7 @@ union all
 select survey_id, slice_dimension, slice_value
 from {{ ref('morale_item') }}
 where
-    respondents < {{ var('minimum_group') }}
+    respondents < {{ minimum_group_of('survey_id') }}
     or is_suppressed and coalesce(
         cast(invited as double precision), respondents, response_rate, favourable, neutral, unfavourable, mean_score_100,
         delta_vs_previous
@@ -25,6 +25,6 @@ union all
 select survey_id, slice_dimension, slice_value
 from {{ ref('enps') }}
 where
-    respondents < {{ var('minimum_group') }}
+    respondents < {{ minimum_group_of('survey_id') }}
     or is_suppressed
     and coalesce(cast(promoters as double precision), passives, detractors, respondents, enps, delta_vs_previous) is not null

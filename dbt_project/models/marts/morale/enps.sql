@@ -1,3 +1,4 @@
+{%- set share = ratio('promoters', 'answers') -%}
 with enps_items as (
 
     select item_id, 'enps' as item_group from {{ ref('stg_survey_items') }} where is_enps
@@ -47,7 +48,7 @@ answerable as (
         c.promoters,
         c.passives,
         c.detractors,
-        {{ is_hidden('c.respondents') }} as is_suppressed
+        {{ is_hidden('c.respondents', 's.survey_id') }} as is_suppressed
     from cells as s
     left join counted as c
         on
@@ -64,13 +65,19 @@ protected as (
         survey_id,
         slice_dimension,
         slice_value,
-        case when not is_suppressed then cast(promoters as bigint) end as promoters,
-        case when not is_suppressed then cast(passives as bigint) end as passives,
-        case when not is_suppressed then cast(detractors as bigint) end as detractors,
+        case when not is_suppressed
+            then cast(round({{ banded(share, 'respondents') }} * answers) as bigint)
+        end as promoters,
+        case when not is_suppressed then cast({{ unless_banded('passives', share, 'respondents') }} as bigint) end as passives,
+        case when not is_suppressed
+            then cast({{ unless_banded('detractors', share, 'respondents') }} as bigint)
+        end as detractors,
         case when not is_suppressed then cast(respondents as bigint) end as respondents,
-        case when not is_suppressed then {{ ratio('(promoters - detractors)', 'answers') }} * 100 end as enps,
+        case when not is_suppressed
+            then {{ unless_banded(ratio('(promoters - detractors)', 'answers') ~ ' * 100', share, 'respondents') }}
+        end as enps,
         is_suppressed,
-        {{ suppression_reason('respondents') }} as suppression_reason
+        {{ suppression_reason('respondents', 'survey_id') }} as suppression_reason
     from answerable
 
 ),

@@ -66,8 +66,11 @@ typed as (
         b.rating_band,
         cast(coalesce(c.reviewees, 0) as bigint) as reviewees,
         {{ ratio('coalesce(c.reviewees, 0)', 's.reviewees') }} as share,
+        max({{ ratio('coalesce(c.reviewees, 0)', 's.reviewees') }}) over (
+            partition by s.cycle, s.slice_dimension, s.slice_value
+        ) as largest,
         s.reviewees as people,
-        {{ is_hidden('s.reviewees') }} as is_suppressed
+        {{ is_hidden('s.reviewees', 's.cycle') }} as is_suppressed
     from slices as s
     inner join bands as b on s.cycle = b.cycle
     left join counted as c
@@ -87,10 +90,14 @@ protected as (
         slice_dimension,
         slice_value,
         rating_band,
-        case when not is_suppressed then reviewees end as reviewees,
-        case when not is_suppressed then share end as share,
+        case when not is_suppressed
+            then {{ unless_banded('reviewees', 'largest', 'people') }}
+        end as reviewees,
+        case when not is_suppressed
+            then {{ unless_banded('share', 'largest', 'people') }}
+        end as share,
         is_suppressed,
-        {{ suppression_reason('people') }} as suppression_reason
+        {{ suppression_reason('people', 'cycle') }} as suppression_reason
     from typed
 
 ),

@@ -133,7 +133,7 @@ answerable as (
     select
         c.*,
         {% for p in perspectives -%}
-        c.{{ p }}_reviewees >= {{ var('minimum_group') }}
+        c.{{ p }}_reviewees >= {{ minimum_group_of('c.cycle') }}
         and r.{{ p }}_raters >= {{ var('minimum_perspective') }} as {{ p }}_has_enough,
         coalesce(h.{{ p }}_is_hidden, 0) = 0 and coalesce(e.{{ p }}_is_hidden, 0) = 0 as {{ p }}_is_safe,
         {% endfor -%}
@@ -165,17 +165,20 @@ protected as (
         slice_value,
         competency,
         {% for p in perspectives -%}
-        case when {{ p }}_has_enough and {{ p }}_is_safe then {{ p }}_mean end as {{ p }}_mean,
+        case when {{ p }}_has_enough and {{ p }}_is_safe
+            then {{ banded(p ~ '_mean', p ~ '_reviewees', high=100) }}
+        end as {{ p }}_mean,
         {% endfor -%}
         {% for p in ['self', 'peer'] -%}
         case
             when
                 {{ p }}_has_enough and {{ p }}_is_safe and manager_has_enough and manager_is_safe and {{ p }}_gap_is_safe
-                and {{ p }}_manager_reviewees >= {{ var('minimum_group') }} then {{ p }}_manager_gap
+                and {{ p }}_manager_reviewees >= {{ minimum_group_of('cycle') }}
+            then {{ banded(p ~ '_manager_gap', p ~ '_manager_reviewees', low=-100, high=100) }}
         end as {{ p }}_manager_gap,
         {% endfor -%}
-        not ({% for p in perspectives %}{% if not loop.first %} or {% endif %}({{ p }}_has_enough and {{ p }}_is_safe){% endfor %})
-            as is_suppressed,
+        coalesce({% for p in perspectives %}{% if not loop.first %} or {% endif %}({{ p }}_has_enough and {{ p }}_is_safe){% endfor %}, false)
+        = false as is_suppressed,
         case
             when not ({% for p in perspectives %}{% if not loop.first %} or {% endif %}{{ p }}_has_enough{% endfor %})
                 then 'below_minimum'

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 Ints = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.floating]
@@ -28,7 +29,7 @@ Bools = npt.NDArray[np.bool_]
 _NOUGHT = 1e-7
 _KEPT_LAYOUTS = 2
 # A dimension of so many cells (teams) is eliminated by its means; all others together are a small dense matrix.
-_MANY = 60
+MANY = 60
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,13 @@ class Table:
     slice_of: Ints
     factor: Floats | None = None
     _layouts: dict[bytes, _Layout] = field(default_factory=dict, repr=False)
+
+    def sums(self, values: Floats) -> Floats:
+        """Of each cell, the sum of its people's values, without their factors."""
+        inside = self.cell_of >= 0
+        weights = np.broadcast_to(values[:, None], self.cell_of.shape)[inside]
+        found: Floats = 1.0 * np.bincount(self.cell_of[inside], weights, len(self.slice_of))
+        return found
 
     def layout(self, hidden: Bools) -> _Layout:
         """Kept for the next question, which most often meets the same slices."""
@@ -107,38 +115,38 @@ class _Layout:
         shown = np.flatnonzero(is_shown)
         parted = table.dimension[shown]
         counts = np.bincount(parted[parted >= 0], minlength=cell_of.shape[1])
-        eliminated = int(counts.argmax()) if counts.max() > _MANY else None
+        eliminated = int(counts.argmax()) if counts.max() > MANY else None
         first, self.group_of = _alike(cell_of, table.factor, eliminated)
         groups = cell_of[first]
         self.block: Ints = np.full(len(groups), -1) if eliminated is None else groups[:, eliminated]
-        self.starts = np.flatnonzero(np.append(True, self.block[1:] != self.block[:-1]))
         self.names = shown if eliminated is None else shown[parted != eliminated]
-        self.rest = np.zeros((len(groups), len(self.names)))
         place = np.full(len(is_shown) + 1, -1)
         place[self.names] = np.arange(len(self.names))
-        for dimension in range(groups.shape[1]):
-            placed = place[groups[:, dimension]]
-            has = placed >= 0
-            factor = 1 if table.factor is None else table.factor[first[has], dimension]
-            self.rest[np.flatnonzero(has), placed[has]] = factor
+        placed = place[groups]
+        group, column = np.nonzero(placed >= 0)
+        factors = np.ones(len(group)) if table.factor is None else table.factor[first[group], column]
+        # Groups × other cells, of which a group is in few.
+        self.rest = sparse.csr_array((factors, (group, placed[group, column])), (len(groups), len(self.names)))
 
     def span(self, weights: Floats) -> _Span:
         """What the cells span over those who answered."""
-        summed: Floats = np.bincount(self.group_of, weights, len(self.rest)).astype(np.float64)
-        weighted = summed[:, None] * self.rest
-        residual, block_weight = self.rest, np.full(len(self.rest), np.inf)
-        if self.block[-1] >= 0:
-            lengths = np.diff(np.append(self.starts, len(self.rest)))
-            block_sums = np.maximum(np.add.reduceat(summed, self.starts), 1)
-            means = np.add.reduceat(weighted, self.starts, axis=0) / block_sums[:, None]
-            is_in = self.block >= 0
-            means[self.block[self.starts] < 0] = 0
-            residual = self.rest - np.repeat(means, lengths, axis=0)
-            block_weight = np.where(is_in, np.repeat(block_sums, lengths), np.inf)
-        gram = residual.T @ (summed[:, None] * residual)
+        summed: Floats = np.bincount(self.group_of, weights, self.rest.shape[0]).astype(np.float64)
+        weighted = sparse.diags_array(summed) @ self.rest
+        gram = (self.rest.T @ weighted).toarray()
+        # By cell of the eliminated dimension; the last one is for groups in none, of which nothing is taken away.
+        cells = int(self.block.max(initial=-1)) + 2
+        means, cell_weight = np.zeros((cells, len(self.names))), np.full(cells, np.inf)
+        is_in = self.block >= 0
+        if is_in.any():
+            inside = np.flatnonzero(is_in)
+            into = sparse.csr_array((np.ones(len(inside)), (self.block[inside], inside)), (cells, len(self.block)))
+            sums = (into @ weighted).toarray()
+            cell_weight[:-1] = np.maximum(into @ summed, 1)[:-1]
+            means = sums / cell_weight[:, None]
+            gram -= sums.T @ means
         kept = _independent(gram, np.maximum(weighted.sum(axis=0), 1))
         inverse = np.linalg.inv(gram[np.ix_(kept, kept)])
-        return _Span(summed, self.block, block_weight, self.rest[:, kept], residual[:, kept], inverse, self.names[kept])
+        return _Span(summed, self.block, cell_weight, self.rest[:, kept], means[:, kept], inverse, self.names[kept])
 
 
 @dataclass(frozen=True)
@@ -147,32 +155,37 @@ class _Span:
 
     weights: Floats  # of each group
     block: Ints  # the group's cell of the eliminated dimension, or -1
-    block_weight: Floats  # of that cell; infinite for none
-    rest: Floats  # groups × other cells that do not follow from those before them
-    residual: Floats  # the same, less the means within the group's block
-    inverse: Floats  # of the Gram matrix of the residuals
+    cell_weight: Floats  # of each of those cells, infinite for the last, which stands for none
+    rest: sparse.csr_array  # groups × other cells that do not follow from those before them
+    means: Floats  # of the same, by cell of the eliminated dimension
+    inverse: Floats  # of the Gram matrix of the residuals, which are the rest less the means
     names: Ints  # of the columns of `rest`
 
+    def _residual(self, groups: Ints) -> Floats:
+        found: Floats = self.rest[groups].toarray() - self.means[self.block[groups]]
+        return found
+
     def leverages(self) -> Floats:
-        own: Floats = np.einsum("ij,ij->i", self.residual @ self.inverse, self.residual)
-        return self.weights * (1 / self.block_weight + own)
+        residual = self._residual(np.arange(len(self.weights)))
+        own: Floats = np.einsum("ij,ij->i", residual @ self.inverse, residual)
+        return self.weights * (1 / self.cell_weight[self.block] + own)
 
     def couplings(self, groups: Ints) -> Floats:
         """The rows of H of some groups: (groups, all)."""
-        rows: Floats = self.residual[groups] @ self.inverse @ self.residual.T
+        left = self._residual(groups) @ self.inverse
+        rows: Floats = (self.rest @ left.T).T - (left @ self.means.T)[:, self.block]
         same = (self.block[groups, None] == self.block) & (self.block[groups, None] >= 0)
-        rows += same / self.block_weight[groups, None]
+        rows += same / self.cell_weight[self.block[groups], None]
         rows *= np.sqrt(self.weights[groups, None] * self.weights)
         return rows
 
     def cells_of(self, members: Ints, vector: Floats) -> Ints:
         """The cells that a vector over some groups is made of."""
-        over_rest = self.inverse @ (self.residual[members].T @ (self.weights[members] * vector))
+        over_rest = self.inverse @ (self._residual(members).T @ (self.weights[members] * vector))
         is_used = np.abs(over_rest) > _NOUGHT
         # What a block adds is constant over its groups: the vector less what the others make of it.
-        whole = np.zeros(len(self.weights))
-        whole[members] = vector
-        left = whole - self.rest @ over_rest
+        left = -(self.rest @ over_rest)
+        left[members] += vector
         return np.append(self.names[is_used], self.block[(np.abs(left) > _NOUGHT) & (self.block >= 0)])
 
 
@@ -181,13 +194,17 @@ def _alike(cell_of: Ints, factor: Floats | None, before: int | None) -> tuple[In
     columns = list(cell_of.T)
     if factor is not None:
         columns += [np.unique(column, return_inverse=True)[1] for column in np.unique(factor, axis=1).T]
-    if before is not None:
-        columns.insert(0, columns.pop(before))
-    code = np.zeros(len(cell_of), dtype=np.int64)
+    # One random number for each combination: that two have the same is less likely than a fault of the memory.
+    random = np.random.default_rng(0)
+    code = np.zeros(len(cell_of), dtype=np.uint64)
     for column in columns:
-        _, code = np.unique(code * (column.max(initial=0) + 2) + column + 1, return_inverse=True)
-    _, first, group_of = np.unique(code, return_index=True, return_inverse=True)
-    return first, group_of
+        code ^= random.integers(2**64, size=int(column.max(initial=0)) + 2, dtype=np.uint64)[column + 1]
+    block = np.zeros(len(code), dtype=np.int64) if before is None else columns[before]
+    by = np.lexsort((code, block))
+    is_first = np.append(True, (code[by][1:] != code[by][:-1]) | (block[by][1:] != block[by][:-1]))[: len(by)]
+    group_of = np.empty(len(code), dtype=np.int64)
+    group_of[by] = np.cumsum(is_first) - 1
+    return by[is_first], group_of
 
 
 def _independent(gram: Floats, scale: Floats) -> Ints:

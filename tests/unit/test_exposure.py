@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines import protecting
-from pipelines.protecting import Table, hidden_slices
+from pipelines.protection import exposure
+from pipelines.protection.exposure import Table, hidden_slices
 
 
 def table_of(columns):
@@ -59,7 +59,7 @@ def test_nothing_of_fewer_than_k_people_follows_from_what_is_shown(many, given_)
     columns, weights, minimum = given_
     table, sizes = table_of(columns)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(protecting, "_MANY", many)
+        patch.setattr(exposure, "MANY", many)
         hidden = hidden_slices(table, weights, minimum, sizes < minimum)
     assert exposed(table, weights, minimum, hidden) is None
     assert hidden[sizes < minimum].all()

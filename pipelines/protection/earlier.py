@@ -1,0 +1,103 @@
+"""What earlier surveys show of nearly the same people, and what is hidden because of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from pipelines.protection.choosing import EVERYTHING, Key
+from pipelines.protection.exposure import MANY, Bools, Table, hidden_slices
+from pipelines.protection.occasions import Occasion
+
+# In groups of fewer than so many times k, it is likely that most answer as they did before.
+_ANSWER_AS_BEFORE = 4
+# Of a slice, where it is small and they are known.
+People = frozenset[str] | None
+
+
+class Earlier:
+    """Small groups of earlier surveys that were shown, by the people in them.
+
+    A group of five that becomes one of six gives the sixth away, if the five answer as before.
+    """
+
+    def __init__(self) -> None:
+        self.shown: dict[tuple[str, str], list[frozenset[str]]] = {}
+
+    def groups(
+        self, occasion: Occasion, employees: Mapping[str, str | None], minimum: int
+    ) -> list[tuple[tuple[str, str], People]]:
+        """The slices of a survey with their people; without these where there are many, or they are not known."""
+        slices = occasion.slices
+        known = [employees.get(respondent) for respondent in occasion.people]
+        sizes = slices.sizes(np.ones(len(known), dtype=bool))
+        found: list[tuple[tuple[str, str], People]] = []
+        is_small = sizes < minimum * _ANSWER_AS_BEFORE
+        person, column = np.nonzero((slices.table.cell_of >= 0) & is_small[slices.table.cell_of])
+        cell = slices.table.cell_of[person, column]
+        by = np.argsort(cell, kind="stable")
+        bounds = np.searchsorted(cell[by], np.arange(len(sizes) + 1))
+        for number, key in enumerate(zip(slices.dimension, slices.value, strict=True)):
+            members = [known[one] for one in person[by[bounds[number] : bounds[number + 1]]]]
+            people = frozenset(member for member in members if member is not None)
+            found.append((key, people if members and len(people) == len(members) else None))
+        return found
+
+    def hidden(
+        self,
+        occasion: Occasion,
+        groups: Sequence[tuple[tuple[str, str], People]],
+        employees: Mapping[str, str | None],
+        minimum: int,
+    ) -> Bools:
+        """Which slices are hidden, as what an earlier survey shows of nearly the same people is known beside them.
+
+        Such a slice itself is; and more, where those of a dimension differ by few people all together. What else
+        follows is looked for in dimensions that are no teams.
+        """
+        slices = occasion.slices
+        hidden = slices.sizes(np.ones(len(occasion.people), dtype=bool)) < minimum
+        known: dict[int, list[frozenset[str]]] = {}
+        changed: dict[int, int] = {}
+        for number, (key, people) in enumerate(groups):
+            for before in self.shown.get(key, ()):
+                if people and (before < people or people < before) and len(before ^ people) < minimum:
+                    known.setdefault(number, []).append(before)
+                    changed[number] = len(before ^ people)
+        hidden[list(known)] = True
+        dimension = np.array(slices.dimension)
+        for name in np.unique(dimension[list(known)]):
+            mine = np.flatnonzero(dimension == name)
+            differing = sum(count for number, count in changed.items() if dimension[number] == name)
+            for further in mine[::-1][~hidden[mine[::-1]]]:
+                others = [one for one in mine if hidden[one] and one not in known]
+                if differing + np.isin(slices.table.cell_of, others).any(axis=1).sum() >= minimum:
+                    break
+                hidden[further] = True
+        few = [number for number in known if (dimension == dimension[number]).sum() <= MANY]
+        if not few:
+            return hidden
+        beside = [before for number in few for before in known[number]]
+        # Who has gone since has no cell in this survey.
+        names = [employees.get(respondent) or respondent for respondent in occasion.people]
+        gone = sorted(set().union(*beside) - set(names))
+        place = {name: number for number, name in enumerate([*names, *gone])}
+        count, width = len(beside), slices.table.cell_of.shape[1]
+        cell_of = np.full((len(place), width + count), -1)
+        cell_of[: len(names), :width] = np.where(slices.table.cell_of >= 0, slices.table.cell_of + count, -1)
+        for number, people in enumerate(beside):
+            cell_of[[place[name] for name in people], width + number] = number
+        table = Table(
+            cell_of,
+            np.append(np.full(count, -1), slices.table.dimension),
+            np.append(np.full(count, -1), slices.table.slice_of),
+        )
+        return hidden_slices(table, np.ones(len(place)), minimum, hidden)
+
+    def remember(self, groups: Sequence[tuple[tuple[str, str], People]], decided: Mapping[Key, Bools]) -> None:
+        """Keeps what a survey shows."""
+        hidden = decided.get(EVERYTHING, np.zeros(len(groups), dtype=bool))
+        for number, (key, people) in enumerate(groups):
+            if people is not None and not hidden[number]:
+                self.shown.setdefault(key, []).append(people)

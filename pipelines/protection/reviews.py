@@ -1,0 +1,199 @@
+"""Which slices of review cycles are hidden: `rating_distribution` and `rating_gap` together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+from scipy import sparse
+
+from pipelines.protection.choosing import EVERYTHING, Key, Question, Use, decide
+from pipelines.protection.exposure import Bools, Floats, Ints
+from pipelines.protection.occasions import Hidden, Occasion, Rules, hidden_rows, occasions
+from pipelines.protection.unanimity import FEW, certain, hidden_for_unanimity, incidence
+
+_RATING: Key = ("rating", "")
+_RATING_PART = "rating:"
+
+
+def hidden_in_reviews(
+    con: duckdb.DuckDBPyConnection,
+    rules: Rules,
+    slices: duckdb.DuckDBPyRelation,
+    scores: duckdb.DuckDBPyRelation,
+    reviewees: duckdb.DuckDBPyRelation,
+) -> list[Hidden]:
+    """The decisions on `rating_distribution` and `rating_gap`.
+
+    Args:
+        con: the connection that the relations belong to.
+        rules: what the settings say.
+        slices: `hist_review_slices`.
+        scores: `agg_review_competency`.
+        reviewees: `fct_reviewee`.
+    """
+    counted = con.sql(
+        """
+        with scored as (
+            select cycle as occasion, reviewee_id as person_id, competency, relationship, score from scores
+            where score is not null and relationship in ('self', 'manager', 'peer', 'report')
+        )
+        select occasion, person_id, relationship || ':' || competency as part, score / 100 as value from scored
+        union all
+        select cycle, reviewee_id, 'rating:', rating_band from reviewees
+        where rating_band is not null and left_out_because is null
+        """
+    )
+    members = con.sql("select cycle as occasion, reviewee_id as person_id, slice_dimension, slice_value from slices")
+    hidden: list[Hidden] = []
+    could_answer = con.sql("select distinct occasion, slice_dimension, slice_value from members")
+    mine = rules.dimensions_of(("rating_distribution", "rating_gap"))
+    cycles = con.sql("select distinct occasion from counted order by occasion").fetchall()
+    for occasion in occasions(con, members, counted, could_answer, mine, [cycle for (cycle,) in cycles]):
+        if hidden_here := _decide(occasion, rules):
+            hidden += hidden_rows("review", occasion, hidden_here)
+    return hidden
+
+
+def _decide(occasion: Occasion, rules: Rules) -> dict[Key, Bools]:
+    means = _means(occasion)
+    gap = rules.dimensions["rating_gap"]
+    # What all who have a rating come to must not give those away who count otherwise elsewhere.
+    questions: list[Question] = [
+        [Use(key, np.abs(parts[part]), gap) for key, parts in means.items() if part in parts]
+        for part in occasion.answered
+        if part != _RATING_PART
+    ]
+    if _RATING_PART in occasion.answered:
+        rated = occasion.answered[_RATING_PART] * 1.0
+        questions.insert(0, [Use(_RATING, rated, rules.dimensions["rating_distribution"])])
+    decided = decide(occasion.slices, questions, rules.minimum_of(occasion.name), silent=occasion.silent)
+    if decided and rules.hides_unanimity:
+        _Alike(occasion, decided, means, rules).hide()
+    return decided
+
+
+def _means(occasion: Occasion) -> dict[Key, dict[str, Floats]]:
+    """What each mean is made of: the part and each person's factor in it, which is nought for who does not count.
+
+    Among all competencies, each is divided by how many someone has; a gap is over those with both ratings.
+    """
+    of_perspective: dict[str, dict[str, str]] = {}
+    for part in occasion.answered:
+        if part != _RATING_PART:
+            perspective, _, competency = part.partition(":")
+            of_perspective.setdefault(perspective, {})[competency] = part
+    means: dict[Key, dict[str, Floats]] = {}
+    for perspective, parts in of_perspective.items():
+        has = np.add.reduce([occasion.answered[part] for part in parts.values()], dtype=np.float64)
+        for competency, part in parts.items():
+            means[perspective, competency] = {part: occasion.answered[part] * 1.0}
+        means[perspective, "all"] = {part: occasion.answered[part] / np.maximum(has, 1) for part in parts.values()}
+    for one in ("self", "peer"):
+        for competency in [competency for perspective, competency in means if perspective == one]:
+            mine, managers = means[one, competency], means.get(("manager", competency), {})
+            both = _somebody(mine) & _somebody(managers) if managers else np.zeros(1, dtype=bool)
+            if both.any():
+                means[f"{one}_manager_gap", competency] = {
+                    **{part: factor * both for part, factor in mine.items()},
+                    **{part: -factor * both for part, factor in managers.items()},
+                }
+    return means
+
+
+def _somebody(parts: Mapping[str, Floats]) -> Bools:
+    """Who counts in a mean."""
+    found: Bools = np.logical_or.reduce([factor != 0 for factor in parts.values()])
+    return found
+
+
+@dataclass(frozen=True)
+class _Alike:
+    """The decisions on one cycle, to which are added: rows from which it would follow which rating somebody has.
+
+    That is where all have one rating, or all the highest or the lowest, or all that is left of others has. Where a
+    mean is hidden, so are those on other competencies, and the gaps to it: they are made of one another.
+    """
+
+    occasion: Occasion
+    decided: dict[Key, Bools]
+    means: Mapping[Key, Mapping[str, Floats]]
+    rules: Rules
+
+    def hide(self) -> None:
+        """Adds what is hidden."""
+        occasion = self.occasion
+        if _RATING_PART in occasion.answered:
+            rated, band = occasion.answered[_RATING_PART], occasion.value[_RATING_PART]
+            for one in np.unique(band[rated]):
+                self._hide([_RATING], self._further(_RATING, rated * (band == one), rated * (band != one), True))
+            self._check_ratings()
+        for key, parts in self.means.items():
+            has = _somebody(parts) * 1.0
+            level = np.add.reduce([factor * occasion.value[part] for part, factor in parts.items()])
+            yes = (level + has) / 2 if key[0].endswith("_gap") else level
+            akin = [other for other in self.means if key[0] in other[0]]
+            self._hide(akin, self._further(key, yes, has - yes))
+        if self.means:
+            self._check_means()
+
+    def _shown(self, key: Key) -> Bools:
+        mart = "rating_distribution" if key == _RATING else "rating_gap"
+        outside = self.occasion.slices.outside(self.rules.dimensions[mart])
+        return ~(outside | self.decided.get(key, self.decided[EVERYTHING]))
+
+    def _hide(self, keys: Iterable[Key], which: Bools) -> None:
+        for key in keys if which.any() else ():
+            self.decided[key] = self.decided.get(key, self.decided[EVERYTHING]) | which
+
+    def _further(self, key: Key, yes: Floats, no: Floats, yes_only: bool = False) -> Bools:
+        shown = self._shown(key)
+        return hidden_for_unanimity(self.occasion.slices.table, yes, no, ~shown, yes_only) & shown
+
+    def _check_ratings(self) -> None:
+        """Hides slices, the smallest first, until nobody's rating is certain; where there are few."""
+        rated, band = self.occasion.answered[_RATING_PART], self.occasion.value[_RATING_PART]
+        bands, count = np.unique(band[rated]), len(self.occasion.slices.value)
+        if rated.sum() * len(bands) > FEW:
+            return
+        # A rating is a yes to one of the bands.
+        truth = np.concatenate([rated * (band == one) for one in bands])
+        choices = sparse.hstack([sparse.eye_array(len(rated))] * len(bands))
+        while True:
+            of_band = self._sums(_RATING) @ sparse.diags_array(rated * 1.0)
+            rows = sparse.block_diag([of_band] * len(bands), format="csr")
+            told = certain(sparse.vstack([rows, choices]).tocsr(), truth, truth > 0, is_whole=True)
+            if not self._hide_smallest([_RATING], rows, told, count):
+                break
+
+    def _check_means(self) -> None:
+        """Hides slices, the smallest first, until nobody is certainly at an end of a scale; where there are few."""
+        occasion, count = self.occasion, len(self.occasion.slices.value)
+        parts = [part for part in occasion.answered if part != _RATING_PART]
+        if sum(occasion.answered[part].sum() for part in parts) > FEW:
+            return
+        truth = np.concatenate([occasion.value[part] for part in parts])
+        nobody = np.zeros(len(occasion.people))
+        while True:
+            rows = sparse.vstack(
+                [
+                    sparse.hstack([sums @ sparse.diags_array(factors.get(part, nobody)) for part in parts])
+                    for key, factors in self.means.items()
+                    for sums in [self._sums(key)]
+                ]
+            ).tocsr()
+            is_extreme = np.isin(truth, (0, 1)) & (abs(rows).sum(axis=0) > 0)
+            if not self._hide_smallest(self.means, rows, certain(rows, truth, is_extreme, is_whole=False), count):
+                break
+
+    def _sums(self, key: Key) -> sparse.csr_array:
+        return incidence(self.occasion.slices.table.cell_of, ~self._shown(key))
+
+    def _hide_smallest(self, keys: Iterable[Key], rows: sparse.csr_array, answers: Ints, count: int) -> bool:
+        """Hides the smallest slice of which a row holds some of the answers, if any does."""
+        found = np.flatnonzero(abs(rows[:, answers]).sum(axis=1)) % count
+        if len(found):
+            self._hide(keys, np.arange(count) == found.max())
+        return len(found) > 0
