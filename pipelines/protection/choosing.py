@@ -49,7 +49,7 @@ def decide(
     parents: Mapping[Key, Key] | None = None,
     anyway: Bools | None = None,
     never_masks: Collection[Key] = (),
-    silent: Collection[str] = (),
+    silent: Mapping[str, int] | None = None,
 ) -> dict[Key, Bools]:
     """Which slices are hidden: under `EVERYTHING` in all uses, under a use's key in it alone.
 
@@ -60,7 +60,7 @@ def decide(
         parents: use → the one whose figures are its own and its siblings' together.
         anyway: what is hidden for other reasons.
         never_masks: what is not hidden for the sake of another part; rather their parent is.
-        silent: dimensions with a slice in which nobody answered.
+        silent: by dimension, the number of slices in which nobody answered.
     """
     if not questions or not slices.value or minimum < 2:
         return {}
@@ -76,26 +76,27 @@ def decide(
             decided[key] = decided[EVERYTHING] | (slices.sizes(people) < minimum)
     for question in sorted(questions, key=lambda question: any(use.key in decided for use in question)):
         _hide(slices, question, minimum, decided)
-    decided[EVERYTHING] = _with_room(slices, slices.sizes(somebody), minimum, decided[EVERYTHING], silent)
+    decided[EVERYTHING] = _with_room(slices, slices.sizes(somebody), minimum, decided[EVERYTHING], silent or {})
     _mask(decided, parents or {}, never_masks)
     return decided
 
 
-def _with_room(slices: Slices, sizes: Ints, minimum: int, hidden: Bools, silent: Collection[str]) -> Bools:
-    """Hides further slices, from the smallest up, until a small one could have held any number below the minimum.
+def _with_room(slices: Slices, sizes: Ints, minimum: int, hidden: Bools, silent: Mapping[str, int]) -> Bools:
+    """Hides further slices, from the smallest up, until it is not known how many people of a small one answered.
 
-    What is left of the total for the hidden slices of a dimension is known, and which of them are small is told.
+    What is left of the total for the hidden slices of a dimension is known, and which of them are small is told. With a
+    larger one among them, a small one can have held any number below the minimum.
     """
     hidden = hidden.copy()
     dimension = np.array(slices.dimension)
     for name in dict.fromkeys(slices.dimension):
         mine = np.flatnonzero(dimension == name)
-        if name not in silent and not (sizes[mine] < minimum).any():
-            continue
-        for smallest in mine[::-1][~hidden[mine[::-1]]]:
+        small = (sizes[mine] < minimum).sum() + silent.get(name, 0)
+        for smallest in mine[::-1][~hidden[mine[::-1]]] if small else ():
             is_hidden = mine[hidden[mine]]
             left = np.isin(slices.table.cell_of, is_hidden).any(axis=1).sum()
-            if left - minimum * (sizes[is_hidden] >= minimum).sum() >= minimum - 1:
+            large = (sizes[is_hidden] >= minimum).sum()
+            if left - minimum * large >= minimum - 1 if large else 0 < left < small * (minimum - 1):
                 break
             hidden[smallest] = True
     return hidden

@@ -61,7 +61,7 @@ class Occasion:
     """A survey or a review cycle.
 
     answered, value: part → of each person, whether and what they answered (0 without an answer).
-    silent: the dimensions with a slice in which somebody could answer and nobody did.
+    silent: by dimension, the number of slices in which somebody could answer and nobody did.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Occasion:
     answered: dict[str, Bools]
     value: dict[str, Floats]
     people: list[str]
-    silent: frozenset[str]
+    silent: dict[str, int]
 
     def sums(self, parts: Sequence[str]) -> tuple[Floats, Floats]:
         """Of each person, the sum of the values of some parts, and their number."""
@@ -143,11 +143,11 @@ def occasions(
         count = len(ids)
         silent = con.sql(
             """
-            select distinct c.slice_dimension from could_answer as c
+            select c.slice_dimension, count(*) from could_answer as c
             inner join dimension_order as d on c.slice_dimension = d.slice_dimension
             left join counted_slices as s
                 on c.occasion = s.occasion and c.slice_dimension = s.slice_dimension and c.slice_value = s.slice_value
-            where c.occasion = $1 and s.slice is null
+            where c.occasion = $1 and s.slice is null group by c.slice_dimension
             """,
             params=[name],
         ).fetchall()
@@ -176,7 +176,7 @@ def occasions(
             len(order),
         )
         cut = Slices(list(told["slice_dimension"]), list(told["slice_value"]), table)
-        yield Occasion(name, cut, answered, value, ids, frozenset(dimension for (dimension,) in silent))
+        yield Occasion(name, cut, answered, value, ids, dict(silent))
 
 
 def table_of(people: int, person: Ints, cell: Ints, dimension: Ints, dimensions: int) -> Table:

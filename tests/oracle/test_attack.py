@@ -47,13 +47,15 @@ def test_the_attacks_work_where_only_small_groups_are_hidden(warehouse):
     assert min(exposed, certain) > shown / 2 > 2
 
 
-def test_a_small_group_could_have_had_any_number_of_answers(warehouse):
-    """But where a dimension is hidden as a whole; departments within others are in several slices of theirs."""
+@pytest.mark.parametrize("minimum", [2, 3])
+def test_it_is_not_known_how_many_of_a_small_group_answered(minimum):
+    """But where a dimension is hidden as a whole."""
+    warehouse = Warehouse(compiled(minimum_group=minimum))
     seen = 0
     for seed in range(16):
         warehouse.give(seeded_company(seed))
-        for hidden in attack.numbers(warehouse, K):
-            if hidden.reason == "below_minimum" and not hidden.is_whole and "department" not in hidden.cell[0]:
+        for hidden in attack.numbers(warehouse, minimum):
+            if hidden.reason == "below_minimum" and not hidden.is_whole:
                 seen += 1
-                assert (hidden.low, hidden.high) == (0, K - 1), hidden
-    assert seen > 5
+                assert hidden.low < hidden.high, hidden
+    assert seen

@@ -1,7 +1,8 @@
-"""Slices that are hidden, of surveys and review cycles. SQL cannot eliminate: pipelines/protection says what is done."""
+"""Slices that are hidden, of surveys and reviews. SQL cannot eliminate: pipelines/protection says what is done."""
 
 
 def model(dbt, session):
+    """The decisions as a table; dbt gives the relations."""
     from pipelines.protection.hidden import hidden_slices_of
 
     dbt.config(materialized="table")
