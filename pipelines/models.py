@@ -92,11 +92,20 @@ def manifest_path() -> Path:
 
 
 def descriptions_of(manifest: dict[str, Any]) -> dict[str, dict[str, str]]:
-    """Table → column → definition; the table's own stands under the empty name."""
+    """Table → column → definition, with its data class if it is about people; the table's own under the empty name."""
+
+    def told(column: dict[str, Any]) -> str:
+        kind = column["config"]["meta"].get("data_class")
+        return (
+            f"{column['description'].strip()} Data class: {kind.replace('_', ' ')}."
+            if kind
+            else column["description"].strip()
+        )
+
     return {
         node["name"]: {
             "": node["description"].strip(),
-            **{name: column["description"].strip() for name, column in node["columns"].items()},
+            **{name: told(column) for name, column in node["columns"].items()},
         }
         for node in manifest["nodes"].values()
         if node["resource_type"] == "model" and node["description"]

@@ -25,6 +25,8 @@ from pipelines.errors import UserError
 from pipelines.files import draft_of, sync, whole_file, whole_folder
 from pipelines.loads import Load, digest
 from pipelines.marts import MARTS, RESTRICTED_TABLES
+from pipelines.protection.loss import COLUMNS as COST_COLUMNS
+from pipelines.protection.loss import loss_sql
 from pipelines.quarantine import COLUMNS, rows_sql
 from pipelines.runs import Run, clear
 from pipelines.settings import PROJECT_ROOT, Settings
@@ -214,6 +216,15 @@ def publish(
     return manifest
 
 
+def hidden_counts(settings: Settings, version: str) -> dict[str, int]:
+    """Of a version's survey and review cells: how many there are, and how many are hidden for which reason."""
+    names = ("cells", "below_minimum", "complementary")
+    sums = ", ".join(f"coalesce(sum({name}), 0)" for name in names)
+    with connect(settings, settings.warehouse / "versions" / version / PERFORMANCE, read_only=True) as con:
+        found = con.execute(f"select {sums} from ops.protection").fetchone() or (0, 0, 0)
+    return dict(zip(names, map(int, found), strict=True))
+
+
 def _share(version: Path) -> None:
     """Lets other accounts of the machine read the aggregates, and go there."""
     for folder in (version.parent.parent, version.parent, version, version / "marts"):
@@ -249,7 +260,10 @@ def _write_performance(
             target = literal(draft / "marts" / f"{mart}.parquet")
             con.execute(f"copy published.marts.{identifier(mart)} to {target} (format parquet, compression zstd)")
         _write_ops(con, loads, checks)
-        for table in ("loads", "quarantine", "checks"):
+        con.execute(f"create table published.ops.protection as {loss_sql('published.marts')}")
+        for column, text in COST_COLUMNS.items():
+            con.execute(f"comment on column published.ops.protection.{column} is {literal(text)}")
+        for table in ("loads", "quarantine", "checks", "protection"):
             counts[f"ops.{table}"] = _count(con, f"published.ops.{table}")
         con.execute("checkpoint published; detach published")
     return counts

@@ -73,6 +73,12 @@ def print_summary(settings: Settings, run_id: str, code: int, faults: Sequence[s
             if name.startswith("marts."):
                 out.add_row(name.removeprefix("marts."), f"{rows:,}")
         console.print(out)
+        hidden = outcome["hidden"]
+        if enough := hidden["cells"] - hidden["below_minimum"]:
+            console.print(
+                f"\nSurveys and reviews: {hidden['below_minimum']:,} cells of too few people are hidden; to protect "
+                f"others {hidden['complementary'] / enough:.1%} of the rest ({enough:,}; see ops.protection)"
+            )
     failed = [check for check in run.checks() if not check.passed]
     warnings = [check for check in failed if not check.blocks]
     if warnings:

@@ -52,6 +52,7 @@ def stages_of(stages: Path) -> list[tuple[str, float, float, float]]:
         "raw": "read",
         "validated": "conform and judge",
         "models": "dbt",
+        "audit": "publish",
         "publish": "publish",
     }
     sums: dict[str, list[float]] = {}
@@ -62,7 +63,7 @@ def stages_of(stages: Path) -> list[tuple[str, float, float, float]]:
         total[0] += step["cpu_s"]
         total[1] += step["wall_s"]
         total[2] = max(total[2], step["peak_mb"])
-    return [(name, *sums[name]) for name in names.values() if name in sums]
+    return [(name, *sums[name]) for name in dict.fromkeys(names.values()) if name in sums]
 
 
 def main() -> None:

@@ -52,7 +52,8 @@ def publish(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[
             run.read("descriptions"),
             run.read("fingerprint"),
         )
-        run.write("outcome", {"version": manifest["version"], "row_counts": manifest["row_counts"]})
+        hidden = publishing.hidden_counts(run.settings, manifest["version"])
+        run.write("outcome", {"version": manifest["version"], "row_counts": manifest["row_counts"], "hidden": hidden})
         clear(run.settings)
         sys.audit(publishing.BOUNDARY, "the build is cleared")
         folder = run.settings.warehouse / "versions" / manifest["version"]
@@ -69,6 +70,7 @@ def publish(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[
                     "version": manifest["version"],
                     "bytes": (folder / name).stat().st_size,
                     **{f"rows/{table.split('.')[1]}": rows for table, rows in counts.items()},
+                    **({f"cells/{name}": count for name, count in hidden.items()} if key == PERFORMANCE else {}),
                 },
             )
 

@@ -84,8 +84,7 @@ def decide(
 def _with_room(slices: Slices, sizes: Ints, minimum: int, hidden: Bools, silent: Mapping[str, int]) -> Bools:
     """Hides further slices, from the smallest up, until it is not known how many people of a small one answered.
 
-    What is left of the total for the hidden slices of a dimension is known, and which of them are small is told. With a
-    larger one among them, a small one can have held any number below the minimum.
+    What is left of the total for the hidden slices of a dimension is known, and which of them are small is told.
     """
     hidden = hidden.copy()
     dimension = np.array(slices.dimension)
@@ -96,7 +95,7 @@ def _with_room(slices: Slices, sizes: Ints, minimum: int, hidden: Bools, silent:
             is_hidden = mine[hidden[mine]]
             left = np.isin(slices.table.cell_of, is_hidden).any(axis=1).sum()
             large = (sizes[is_hidden] >= minimum).sum()
-            if left - minimum * large >= minimum - 1 if large else 0 < left < small * (minimum - 1):
+            if left > minimum * large if large else 0 < left < small * (minimum - 1):
                 break
             hidden[smallest] = True
     return hidden

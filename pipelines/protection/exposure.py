@@ -83,7 +83,7 @@ def hidden_slices(table: Table, weights: Floats, minimum: int, hidden: Bools) ->
     hidden = hidden.copy()
     while minimum > 1:
         # In the order in which a greedy choice, from the largest slice down, would have met them.
-        found = sorted(_exposed(table, weights, minimum, hidden), key=lambda slices: (slices[-1], slices))
+        found = sorted(exposed_slices(table, weights, minimum, hidden), key=lambda slices: (slices[-1], slices))
         for slices in found:
             if not hidden[list(slices)].any():
                 hidden[slices[-1]] = True
@@ -92,7 +92,7 @@ def hidden_slices(table: Table, weights: Floats, minimum: int, hidden: Bools) ->
     return hidden
 
 
-def _exposed(table: Table, weights: Floats, minimum: int, hidden: Bools) -> set[tuple[int, ...]]:
+def exposed_slices(table: Table, weights: Floats, minimum: int, hidden: Bools) -> set[tuple[int, ...]]:
     """The slices that exposed vectors are made of, for some of these at least; empty only if there are none."""
     span = table.layout(hidden).span(weights)
     found = set()

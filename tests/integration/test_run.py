@@ -42,6 +42,17 @@ def test_what_is_published(sample):
     assert tables == {*(("restricted", table) for table in RESTRICTED_TABLES), ("ops", "quarantine_rows")}
 
 
+def test_what_protection_costs_is_told(sample):
+    told = sample.one(
+        "select sum(cells), sum(below_minimum), sum(complementary) from ops.protection where mart = 'enps'"
+    )
+    counted = "count(*), count(*) filter (suppression_reason = 'below_minimum'), count(*) filter (suppression_reason = 'complementary')"  # fmt: skip
+    assert told == sample.one(f"select {counted} from marts.enps")
+    assert sample.one("select count(distinct mart) from ops.protection") == 5
+    company = "select max(hidden_share), max(people_hidden_share) from ops.protection where slice_dimension = 'company' and mart = 'morale'"  # fmt: skip
+    assert sample.one(company) == (0, 0)
+
+
 def test_checksums_are_those_of_the_files(sample):
     import hashlib
 
@@ -54,6 +65,18 @@ def test_databases_open_without_a_write_ahead_log_and_say_what_columns_mean(samp
     without = sample.one("select count(*) from duckdb_columns() where schema_name = 'marts' and comment is null")
     assert without == 0
     assert sample.one("select count(*) from duckdb_columns() where schema_name = 'marts'") > 80
+
+
+def test_columns_about_people_say_of_which_class_they_are(sample):
+    told = dict(sample.query("select table_name || '.' || column_name, comment from duckdb_columns() where schema_name = 'restricted'", "people"))  # fmt: skip
+    assert all(told.values())
+    classes = {name: text.partition("Data class: ")[2] for name, text in told.items()}
+    assert set(classes.values()) == {"", "direct identifier.", "quasi identifier.", "sensitive.", "free text."}
+    for column in ("employee_id", "full_name", "email", "manager_id", "rater_id", "reviewee_id", "respondent_id"):
+        of_column = {kind for name, kind in classes.items() if name.endswith(f".{column}")}
+        assert of_column == {"direct identifier."}, column
+    for name in ("dim_employee.salary", "dim_employee.gender", "dim_employee.ethnicity", "fct_survey_answer.answer"):
+        assert classes[name] == "sensitive.", name
 
 
 def test_no_row_disappears(sample):

@@ -12,7 +12,7 @@ from pipelines.protection.surveys import hidden_in_surveys
 MARTS = ("morale", "morale_item", "enps")
 
 
-def hidden(surveys, minimum=5, dimensions=("company", "department"), drivers=None, alike=False):
+def hidden(surveys, minimum=5, dimensions=("company", "department"), drivers=None, alike=False, larger=None):
     """What is hidden of surveys: name → department → respondents, each with the items that they answered.
 
     A respondent is an employee of that name.
@@ -49,8 +49,18 @@ def hidden(surveys, minimum=5, dimensions=("company", "department"), drivers=Non
     launched = con.sql(
         "select survey_id, date '2024-01-01' + (row_number() over (order by survey_id))::int as launched_on from (select distinct survey_id from given)"
     )
-    invited = con.sql("select survey_id, slice_dimension, slice_value from slices")
-    rules = Rules(dict.fromkeys(MARTS, dimensions), minimum, hides_unanimity=alike)
+    open_to = pa.table(
+        dict(
+            zip(
+                ("survey_id", "slice_value"),
+                zip(*{(s, d) for s in surveys for d in surveys[s]}, strict=True),
+                strict=True,
+            )
+        )
+    )
+    con.register("open_to", open_to)
+    invited = con.sql("select survey_id, 'department' as slice_dimension, slice_value from open_to")
+    rules = Rules(dict.fromkeys(MARTS, dimensions), minimum, larger or {}, alike)
     found = hidden_in_surveys(con, rules, slices, answers, items, launched, invited)
     return {(occasion, value, grain, part) for _, occasion, _, value, grain, part in found}
 
@@ -130,3 +140,20 @@ def test_later_surveys_do_not_change_what_is_shown_of_earlier_ones():
     for last in (1, 2, 3):
         some = dict(list(surveys.items())[:last])
         assert hidden(some) == {one for one in hidden(surveys) if one[0] in some}
+
+
+def test_a_survey_can_have_a_larger_minimum_group():
+    surveys = {"s1": people(12, 7, 6), "s2": people(12, 7, 6)}
+    assert hidden(surveys, larger={"s2": 7}) == {("s2", "b", "", ""), ("s2", "c", "", "")}
+
+
+def test_a_silent_department_takes_another_with_it():
+    """Nobody of d answered; were all others shown, that would be seen."""
+    survey = people(12, 7, 6)
+    survey["d"] = {"d0": []}
+    assert hidden({"s1": survey}) == {("s1", "c", "", "")}
+
+
+def test_two_small_departments_of_which_the_numbers_would_follow_take_a_third():
+    """Four each of a minimum of five: eight are left, so both have four."""
+    assert hidden({"s1": people(12, 4, 4)}) == {("s1", value, "", "") for value in "abc"}
