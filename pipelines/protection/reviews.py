@@ -14,6 +14,8 @@ from pipelines.protection.exposure import Bools, Floats, Ints
 from pipelines.protection.occasions import Hidden, Occasion, Rules, hidden_rows, occasions
 from pipelines.protection.unanimity import FEW, certain, hidden_for_unanimity, incidence
 
+# Of more scores, only what stands in one row each is looked at.
+_NOT_MANY = 2000
 _RATING: Key = ("rating", "")
 _RATING_PART = "rating:"
 
@@ -172,7 +174,7 @@ class _Alike:
         """Hides slices, the smallest first, until nobody is certainly at an end of a scale; where there are few."""
         occasion, count = self.occasion, len(self.occasion.slices.value)
         parts = [part for part in occasion.answered if part != _RATING_PART]
-        if sum(occasion.answered[part].sum() for part in parts) > FEW:
+        if sum(occasion.answered[part].sum() for part in parts) > _NOT_MANY:
             return
         truth = np.concatenate([occasion.value[part] for part in parts])
         nobody = np.zeros(len(occasion.people))

@@ -26,8 +26,9 @@ _LONGEST_STEP = 5.0
 _SHORT_STEP = 0.9
 _OTHER = 1e-6
 _NOUGHT = 1e-7
-# So many answers are few enough to look for whole numbers; among more it is all but sure that there is another way.
-FEW = 2000
+# So many answers are few enough to look for whole numbers; among more it is likely that there is another way, and the
+# solver may need minutes to find it.
+FEW = 200
 _NODES = 200
 
 
@@ -164,7 +165,10 @@ def certain(sums: sparse.csr_array, truth: Floats, asked: Bools, is_whole: bool)
             integrality=np.full(len(truth), int(is_whole)),
             options={"node_limit": _NODES},
         )
-        is_other = left & (np.abs(found.x - truth) > _OTHER) if found.x is not None else np.zeros_like(left)
+        if found.x is None:
+            # It has given up: the truth itself is a way that it did not find, so it would not have found another.
+            return np.zeros(0, dtype=np.int64)
+        is_other = left & (np.abs(found.x - truth) > _OTHER)
         if not is_other.any():
             break
         left &= ~is_other
