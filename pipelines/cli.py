@@ -121,6 +121,44 @@ def rollback(landing: Path | None, warehouse: Path | None, version: str | None) 
 
 @main.command()
 @_options
+@click.option("--employee-id", help="Whom to forget, as the exports write the id.")
+@click.option("--expired", is_flag=True, help="Forget the rows that are older than `retention_days` says.")
+@click.option("--lift", is_flag=True, help="Let a person who was erased in again, if they are delivered.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be taken out of which file.")
+def erase(
+    landing: Path | None, warehouse: Path | None, employee_id: str | None, expired: bool, lift: bool, dry_run: bool
+) -> None:
+    """Forget a person everywhere: the files of the landing zone, all that was made of them, every kept version.
+
+    Files are written anew without the person; who is mentioned elsewhere (as somebody's manager or rater) is left out
+    there. Later deliveries are cleaned before they are read. A certificate says what was removed where.
+
+    Exit codes: 0 forgotten; 1 failed; 2 usage; 3 a check keeps the new version from being published, see above.
+    """
+    from datetime import UTC, datetime
+
+    from pipelines import reporting
+    from pipelines.erasure import erasing
+
+    # Rows are taken away on purpose.
+    settings = _in_force(landing, warehouse, row_count_fall_limit=1)
+    if (employee_id is None) != expired or (lift and expired):
+        raise click.UsageError("give --employee-id ID, or --expired")
+    if lift and employee_id:
+        erasing.lift(settings, employee_id)
+        click.echo("What is delivered of this person from now on is loaded again.")
+        return
+    today = datetime.now(UTC).date()
+    done = (
+        erasing.erase(settings, employee_id, dry_run)
+        if employee_id
+        else erasing.erase_expired(settings, today, dry_run)
+    )
+    reporting.print_certificate(done)
+
+
+@main.command()
+@_options
 @click.argument("version", required=False)
 def verify(landing: Path | None, warehouse: Path | None, version: str | None) -> None:
     """Compare a version, or the current one, with its manifest: checksums, files, row counts.

@@ -120,7 +120,7 @@ def conform(
     """
     with scratch(settings, raw.rows.stat().st_size) as con:
         left_out = _left_out(raw, profile)
-        con.execute(f"create temp view delivered as {_delivered(raw)}")
+        con.execute(f"create temp view delivered as {raw.delivered}")
         ranges, notes = ranges_made_days(con, f"({_clean(raw, [])})", _texts_that_may_be_ranges(raw, profile))
         con.execute(f"create temp view clean as {_clean(raw, ranges)}")
         con.execute(f"create temp view source as select * from clean where not ({left_out})")
@@ -156,11 +156,6 @@ def conform(
         ).fetchone()
     loaded, quarantined, duplicate = (int(count) for count in counts or (0, 0, 0))
     return Conformed(raw.row_count + raw.reject_count, loaded, quarantined, duplicate, tuple(notes))
-
-
-def _delivered(raw: RawFile) -> str:
-    places = ", ".join(f"c{place}" for place in range(len(raw.header)))
-    return f"select {raw.line} as _line, {places} from read_parquet({literal(raw.rows)}, file_row_number = true)"
 
 
 def _clean(raw: RawFile, ranges: list[str]) -> str:

@@ -30,7 +30,8 @@ class Column:
     """One column of an entity; `required` means that a file without it is refused.
 
     An end `may_be_open`: 9999-12-31 there means that none is known. A column that `tells_day` says of which day the row
-    itself is, by which a source is on time or late.
+    itself is, by which a source is on time or late. A column that names a person says whether the row is about them
+    (its `person` is the subject) or only mentions them: where that person is erased, the row goes, or the mention.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Column:
     data_class: DataClass = "none"
     may_be_open: bool = False
     tells_day: bool = False
+    person: Literal["", "subject", "mentioned"] = ""
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,22 @@ class Entity:
     def required(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns if column.required)
 
+    @property
+    def day_columns(self) -> list[str]:
+        """The columns that say of which day a row is."""
+        return [column.name for column in self.columns if column.tells_day]
+
+    def naming(self, *kinds: str) -> list[str]:
+        """The columns that name people, as subjects or as mentioned ones."""
+        return [column.name for column in self.columns if column.person in kinds]
+
 
 def _id(name: str, description: str, required: bool = False) -> Column:
-    return Column(name, "id", description, required, "direct_identifier")
+    return Column(name, "id", description, required, "direct_identifier", person="subject")
+
+
+def _mention(name: str, description: str) -> Column:
+    return Column(name, "id", description, data_class="direct_identifier", person="mentioned")
 
 
 def _thing(name: str, description: str) -> Column:
@@ -104,7 +119,7 @@ _EMPLOYEES = Entity(
         *ATTRIBUTES,
         Column("job_title", "text", "Title of the job.", data_class="quasi_identifier"),
         Column("fte", "number", "Full-time equivalent, 1 = full time."),
-        _id("manager_id", "The manager: id, e-mail address or name."),
+        _mention("manager_id", "The manager: id, e-mail address or name."),
         Column("salary", "number", "Pay per year in `currency`.", data_class="sensitive"),
         Column("currency", "text", "Currency of the pay."),
         Column("pay_range_mid", "number", "Middle of the pay range.", data_class="sensitive"),
@@ -124,8 +139,8 @@ ENTITIES: dict[str, Entity] = {
                 _id("employee_id", "The person.", required=True),
                 Column("effective_date", "date", "Day of the change.", required=True, tells_day=True),
                 Column("change_type", "text", "promotion, transfer, pay, manager, ..."),
-                Column("old_value", "text", "Value before.", data_class="sensitive"),
-                Column("new_value", "text", "Value after.", data_class="sensitive"),
+                Column("old_value", "text", "Value before.", data_class="sensitive", person="mentioned"),
+                Column("new_value", "text", "Value after.", data_class="sensitive", person="mentioned"),
             ),
         ),
         Entity(
@@ -174,7 +189,7 @@ ENTITIES: dict[str, Entity] = {
             (
                 Column("cycle", "text", "The review cycle.", required=True),
                 _id("reviewee_id", "Who is rated.", required=True),
-                _id("rater_id", "Who rates."),
+                _mention("rater_id", "Who rates."),
                 Column("relationship", "text", "self, manager, peer, report or observer.", required=True),
                 Column("competency", "text", "What is rated."),
                 Column("rating", "number", "The rating.", required=True, data_class="sensitive"),

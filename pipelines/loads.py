@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -118,9 +119,7 @@ def read(found: Recognised, settings: Settings) -> reading.RawFile:
         RefusedFile: the file cannot be read whole.
     """
     profile = _profile_of(found)
-    headers = [profile.needed_headers(), sorted(profile.known_headers())]
-    key = digest(found.file.sha256, profile.read.model_dump(), profile.allow_empty, headers, code_digest())[:40]
-    folder = settings.warehouse / "raw" / key
+    folder = raw_folder(found, settings)
 
     def fill(draft: Path) -> None:
         raw = reading.read_file(found.file, profile, settings, draft)
@@ -132,6 +131,32 @@ def read(found: Recognised, settings: Settings) -> reading.RawFile:
     facts = json.loads((folder / "read.json").read_text())
     facts["notes"] = tuple(facts["notes"])
     return reading.RawFile(folder / reading.ROWS, folder / reading.REJECTS, **facts)
+
+
+def raw_folder(found: Recognised, settings: Settings) -> Path:
+    """Where the raw rows of a file are, or will be."""
+    profile = _profile_of(found)
+    headers = [profile.needed_headers(), sorted(profile.known_headers())]
+    key = digest(found.file.sha256, profile.read.model_dump(), profile.allow_empty, headers, code_digest())[:40]
+    return settings.warehouse / "raw" / key
+
+
+def judge(inbox: Iterable[Recognised], lookups: list[Load], settings: Settings) -> list[Load]:
+    """Conforms files one by one; a file that does not fit its profile is refused.
+
+    Args:
+        inbox: the files.
+        lookups: the loads of the files that they may look something up in.
+        settings: the configuration in force.
+    """
+    judged = []
+    for found in inbox:
+        try:
+            paths, keys = lookups_for(found, lookups, settings)
+            judged.append(conform(found, paths, keys, settings))
+        except RefusedFile as refusal:
+            judged.append(refused(found.file, found.profile, refusal))
+    return judged
 
 
 def conform(found: Recognised, lookups: dict[str, Path], lookup_keys: list[str], settings: Settings) -> Load:
@@ -225,7 +250,7 @@ def _newest_day(rows: Path, entity: str, settings: Settings) -> str | None:
     """The newest day that the rows of a file are of; None where they do not say."""
     from pipelines.database import literal, scratch
 
-    told = [column.name for column in ENTITIES[entity].columns if column.tells_day] if entity in ENTITIES else []
+    told = ENTITIES[entity].day_columns if entity in ENTITIES else []
     if not told:
         return None
     newest = ", ".join(f"cast(max({name}) as date)" for name in told)

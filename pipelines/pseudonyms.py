@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Iterable
+from pathlib import Path
 
 from pipelines.errors import UserError
 from pipelines.files import whole_file
@@ -26,17 +27,30 @@ def key_in_force(settings: Settings) -> bytes:
     """
     if settings.pseudonym_key is not None:
         return settings.pseudonym_key.get_secret_value().encode()
-    path = settings.pseudonym_key_file
+    return key_of_file(settings.pseudonym_key_file, "the key of the pseudonyms", settings)
+
+
+def key_of_file(path: Path, name: str, settings: Settings) -> bytes:
+    """The key in a file, which is made where it does not exist.
+
+    Args:
+        path: the file.
+        name: what the key is called in messages.
+        settings: where the warehouse is, in which no key may lie.
+
+    Raises:
+        UserError: the file lies in the warehouse, is empty, or can be neither read nor made.
+    """
     if path.is_relative_to(settings.warehouse):
-        raise UserError(f"{path}: the key of the pseudonyms must not lie in the warehouse; move it elsewhere")
+        raise UserError(f"{path}: {name} must not lie in the warehouse; move it elsewhere")
     try:
         if not path.exists():
             whole_file(path, secrets.token_hex(32), replace=False)
         key = path.read_bytes().strip()
     except OSError as error:
-        raise UserError(f"{path}: the key of the pseudonyms cannot be read or made ({error.strerror})") from None
+        raise UserError(f"{path}: {name} cannot be read or made ({error.strerror})") from None
     if not key:
-        raise UserError(f"{path}: the key of the pseudonyms is empty; delete the file to have one made")
+        raise UserError(f"{path}: {name} is empty; delete the file to have one made")
     return key
 
 

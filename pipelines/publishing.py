@@ -242,6 +242,20 @@ def make_current(settings: Settings, version: str) -> None:
     sync(settings.warehouse)
 
 
+def remove_other_versions(settings: Settings) -> tuple[str, ...]:
+    """Removes every version but the current one, what was rolled back from as well.
+
+    Returns:
+        Their names.
+    """
+    current = current_version(settings)
+    others = sorted(path for path in (settings.warehouse / "versions").iterdir() if path.name != current)
+    for path in others:
+        shutil.rmtree(path)
+    (settings.warehouse / _WITHDRAWN).unlink(missing_ok=True)
+    return tuple(path.name for path in others)
+
+
 def _prune(settings: Settings, current: str) -> None:
     versions = sorted(path for path in (settings.warehouse / "versions").iterdir() if path.name != current)
     for path in versions[: max(len(versions) - settings.kept_versions + 1, 0)]:

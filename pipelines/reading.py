@@ -65,6 +65,12 @@ class RawFile:
     has_controls: bool = False
     is_trimmed: bool = False
 
+    @property
+    def delivered(self) -> str:
+        """SQL: the rows, each with its line as `_line`."""
+        places = ", ".join(f"c{place}" for place in range(len(self.header)))
+        return f"select {self.line} as _line, {places} from read_parquet({literal(self.rows)}, file_row_number = true)"
+
     def column(self, variants: tuple[str, ...]) -> str | None:
         """The raw column that holds the first of these headers that the file has."""
         places = {normalised(name): f"c{place}" for place, name in reversed(list(enumerate(self.header)))}

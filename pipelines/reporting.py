@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -18,6 +18,9 @@ from pipelines.punctuality import ON_TIME
 from pipelines.quarantine import causes
 from pipelines.runs import Run, last_run
 from pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from pipelines.erasure.erasing import Certificate
 
 _MOST_LINES = 12
 
@@ -113,6 +116,37 @@ def print_summary(settings: Settings, run_id: str, code: int, faults: Sequence[s
         console.print(f"Dagster's page of run {run_id} has the rest: make dev")
     current = published_manifest(settings)
     console.print(f"Version {current['version']} stays current." if current else "There is no published version yet.")
+
+
+def print_certificate(certificate: Certificate) -> None:
+    """What `perfwh erase` took out of where."""
+    console = _console()
+    if not certificate.files:
+        console.print("Nothing in the landing zone has to go.")
+    else:
+        table = _table("\nLanding zone", "file", "records", "mentions emptied", "texts struck out")
+        for file in certificate.files:
+            name = f"{file.file_name} (nothing was left of it)" if file.is_removed else file.file_name
+            table.add_row(name, *(f"{count:,}" for count in (file.records, file.mentions, file.texts)))
+        console.print(table)
+    if certificate.unread:
+        console.print("\nNot searched, since they cannot be read; they are cleaned once they can be:")
+        for name in certificate.unread:
+            console.print(f"  {name}", markup=False)
+    if certificate.path is None:
+        console.print("\nNothing has been changed.")
+        return
+    console.print(
+        f"\n{certificate.copies:,} folders of raw and validated rows and {len(certificate.versions):,} versions are "
+        f"gone; {certificate.published} is in their place."
+    )
+    if certificate.left:
+        console.print(
+            f"{certificate.left:,} published texts still hold the name or the address: look at people.duckdb."
+        )
+    console.print(
+        f"Certificate: {certificate.path}\nBackups and copies outside of {certificate.path.parents[1]} are yours."
+    )
 
 
 def status(settings: Settings) -> dict[str, Any]:

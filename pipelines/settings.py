@@ -24,6 +24,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from pipelines.entities import ENTITIES
 from pipelines.errors import UserError
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
@@ -154,8 +155,16 @@ class Settings(BaseSettings):
     pseudonym_key_file: Path = Field(
         Path("~/.config/perfwh/pseudonym.key"), description="Read, or made, where no key is given."
     )
+    tombstone_key_file: Path = Field(
+        Path("~/.config/perfwh/tombstone.key"),
+        description="Key of the tombstones of erased people; read, or made. It is never rotated.",
+    )
+    retention_days: dict[str, Annotated[int, Field(ge=1)]] = Field(
+        default_factory=dict,
+        description="Entity → days after which its rows are forgotten, such as {survey_responses = 1095}.",
+    )
 
-    @field_validator("landing", "warehouse", "profiles", "pseudonym_key_file", "stage_times")
+    @field_validator("landing", "warehouse", "profiles", "pseudonym_key_file", "tombstone_key_file", "stage_times")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return path and path.expanduser().absolute()
@@ -165,6 +174,15 @@ class Settings(BaseSettings):
     def _one_by_one(cls, value: Any) -> Any:
         # In the environment they are separated by blanks.
         return value.split() if isinstance(value, str) else value
+
+    @field_validator("retention_days")
+    @classmethod
+    def _known_entities(cls, value: dict[str, int]) -> dict[str, int]:
+        known = [entity.name for entity in ENTITIES.values() if entity.day_columns]
+        unknown = sorted(set(value) - set(known))
+        if unknown:
+            raise ValueError(f"{', '.join(unknown)}: no entity whose rows tell their day; known: {', '.join(known)}")
+        return value
 
     @field_validator("dimensions")
     @classmethod

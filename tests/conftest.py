@@ -28,6 +28,7 @@ def _own_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for name in [name for name in os.environ if name.startswith("PERFWH_")]:
             patch.delenv(name)
         patch.setenv("PERFWH_PSEUDONYM_KEY", "a key for tests")
+        patch.setenv("PERFWH_TOMBSTONE_KEY_FILE", str(tmp_path_factory.mktemp("keys") / "tombstone.key"))
         patch.setenv("PERFWH_CONFIG", str(tmp_path_factory.mktemp("config") / "none.toml"))
         patch.setenv("DAGSTER_HOME", str(tmp_path_factory.mktemp("dagster")))
         yield

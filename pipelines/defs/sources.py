@@ -10,6 +10,7 @@ from pipelines import building, fingerprint, landing, loads, publishing, punctua
 from pipelines.defs import checks
 from pipelines.defs.steps import step
 from pipelines.entities import ENTITIES, LOOKUP, Column, Entity
+from pipelines.erasure import cleaning
 from pipelines.errors import RefusedFile
 from pipelines.profiles import load_profiles
 from pipelines.runs import Run
@@ -39,6 +40,7 @@ def landing_files(context: dg.AssetExecutionContext) -> Iterator[Result]:
         run.begin()
         profiles = load_profiles(run.settings.profiles)
         whole, held = landing.settle(landing.list_files(run.settings.landing), run.settings.settle_seconds)
+        cleaned = cleaning.clean_of_erased(whole, profiles, run.settings)
         found, unreadable = [], []
         for path in whole:
             try:
@@ -63,6 +65,7 @@ def landing_files(context: dg.AssetExecutionContext) -> Iterator[Result]:
                 "dagster/row_count": len(found),
                 "files": len(found),
                 "held": len(held),
+                "cleaned_of_erased_people": len(cleaned),
                 "bytes": sum(one.file.size for one in found),
             },
         )
@@ -125,19 +128,11 @@ def _raw_asset(entity: str, description: str) -> dg.AssetsDefinition:
     return raw
 
 
-def _conform(run: Run, entity: str, lookups: Sequence[loads.Load]) -> list[loads.Load]:
+def _conform(run: Run, entity: str, lookups: list[loads.Load]) -> list[loads.Load]:
     unread = {load.file_name for load in run.loads(f"raw-{entity}")}
     profiles = load_profiles(run.settings.profiles)
-    judged = []
-    for found in run.inbox(profiles, entity):
-        if found.file.name in unread:
-            continue
-        try:
-            paths, keys = loads.lookups_for(found, list(lookups), run.settings)
-            judged.append(loads.conform(found, paths, keys, run.settings))
-        except RefusedFile as refusal:
-            judged.append(loads.refused(found.file, found.profile, refusal))
-    return loads.once_each(judged, profiles)
+    readable = [found for found in run.inbox(profiles, entity) if found.file.name not in unread]
+    return loads.once_each(loads.judge(readable, lookups, run.settings), profiles)
 
 
 @dg.asset(

@@ -185,28 +185,17 @@ def leaks(values, warehouse, home, said):
     return found
 
 
-@pytest.fixture(scope="module")
-def done(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("leaks")
-    rows = company()
-    write(folder / "landing", rows)
-    outcome = run_warehouse(
-        folder / "landing", folder / "warehouse", DAGSTER_HOME=str(folder / "dagster"), PERFWH_QUARANTINE_LIMIT="0.5"
-    )
-    return outcome, rows, folder
-
-
-def test_a_run_leaves_no_value_of_a_person_outside_the_restricted_files(done):
-    outcome, rows, folder = done
+def test_a_run_leaves_no_value_of_a_person_outside_the_restricted_files(planted_company):
+    outcome, rows, folder = planted_company
     assert outcome.code == 0, outcome.said
     assert outcome.one("select count(*) from ops.quarantine") >= 4
     assert len(secrets(rows)) > 150
     assert leaks(secrets(rows), outcome.warehouse, folder / "dagster", outcome.said) == []
 
 
-def test_neither_does_a_run_that_fails(done, tmp_path):
+def test_neither_does_a_run_that_fails(planted_company, tmp_path):
     """A file that cannot be read, one that is not known, and too many bad rows."""
-    _, rows, folder = done
+    _, rows, folder = planted_company
     shutil.copytree(folder / "landing", tmp_path / "landing")
     (tmp_path / "landing" / "reviews" / "more.csv").write_text(f"cycle,{MARK}header\n2024,{MARK}value\n")
     (tmp_path / "landing" / f"list of {MARK}somebody.csv").write_text(f"{MARK}one,{MARK}two\n1,2\n")
@@ -221,9 +210,9 @@ def test_neither_does_a_run_that_fails(done, tmp_path):
     assert leaks(values, outcome.warehouse, tmp_path / "dagster", outcome.said) == []
 
 
-def test_the_search_finds_what_leaks(done, tmp_path):
+def test_the_search_finds_what_leaks(planted_company, tmp_path):
     """Proof that it can fail: the restricted database holds them, and so does a log that quotes a row."""
-    outcome, rows, folder = done
+    outcome, rows, folder = planted_company
     held = duckdb.connect(str(outcome.published / "people.duckdb"), read_only=True)
     assert (
         held.execute(f"select count(*) from restricted.dim_employee where full_name like '{MARK}%'").fetchone()[0] > 0
