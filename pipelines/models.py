@@ -8,7 +8,7 @@ import json
 import shutil
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from filelock import FileLock
 from expectations.runner import CheckResult
 from pipelines.errors import MachineFault, machine_words
 from pipelines.files import whole_folder
+from pipelines.marts import SETTLED_MARTS
 from pipelines.runs import build_database
 from pipelines.settings import DBT_PROJECT, Settings, load_settings
 
@@ -89,6 +90,31 @@ def _prune(parsed: Path) -> None:
 def manifest_path() -> Path:
     """The manifest of the project as it stands."""
     return parsed_project() / "manifest.json"
+
+
+def types_of_marts(manifest: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Mart → column → type, as the contracts say."""
+    return {
+        node["name"]: {name: column["data_type"] for name, column in node["columns"].items()}
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and node["schema"] == "marts"
+    }
+
+
+def earlier_tables(types: Mapping[str, Mapping[str, str]]) -> dict[str, Mapping[str, str]]:
+    """What the models may be given of the version that readers have: table → column → type.
+
+    Args:
+        types: the same of the marts.
+    """
+    texts = {
+        "releases": ("kind", "occasion", "person_id", "slice_dimension", "slice_value", "content"),
+        "hidden_slices": ("kind", "occasion", "slice_dimension", "slice_value", "grain", "part"),
+    }
+    return {
+        **{name: dict.fromkeys(columns, "varchar") for name, columns in texts.items()},
+        **{mart: types[mart] for mart in SETTLED_MARTS},
+    }
 
 
 def descriptions_of(manifest: dict[str, Any]) -> dict[str, dict[str, str]]:

@@ -23,8 +23,9 @@ from expectations.runner import CheckResult
 from pipelines.database import connect, identifier, literal
 from pipelines.errors import UserError
 from pipelines.files import draft_of, sync, whole_file, whole_folder
-from pipelines.loads import Load, digest
+from pipelines.loads import Load, code_digest, digest
 from pipelines.marts import MARTS, RESTRICTED_TABLES
+from pipelines.models import project_digest
 from pipelines.protection.loss import COLUMNS as COST_COLUMNS
 from pipelines.protection.loss import loss_sql
 from pipelines.quarantine import COLUMNS, rows_sql
@@ -186,6 +187,7 @@ def publish(
             "run_id": run.run_id,
             "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "code_version": _code_version(),
+            "code": code_in_force(),
             "fingerprint": fingerprint,
             "settings": settings.that_shape_figures(),
             "settings_sha256": digest(settings.that_shape_figures()),
@@ -214,6 +216,11 @@ def publish(
     sys.audit(BOUNDARY, "old versions are gone")
     manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
     return manifest
+
+
+def code_in_force() -> str:
+    """Changes with the code that figures follow from."""
+    return digest(code_digest(), project_digest())
 
 
 def hidden_counts(settings: Settings, version: str) -> dict[str, int]:

@@ -129,12 +129,21 @@
 
     ),
 
+    settled as (
+
+        {{ with_settled('protected', mart, 'survey', 'survey_id', [
+            'survey_id', 'slice_dimension', 'slice_value', group, 'invited', 'respondents', 'response_rate', 'favourable',
+            'neutral', 'unfavourable', 'mean_score_100', 'is_suppressed', 'suppression_reason'
+        ]) }}
+
+    ),
+
     {{ comparable_surveys(group, 'group_items') }},
 
     final as (
 
         {{ with_trend(
-            'protected', 'survey_id', ['slice_dimension', 'slice_value', group], 'mean_score_100', 'comparable', [group]
+            'settled', 'survey_id', ['slice_dimension', 'slice_value', group], 'mean_score_100', 'comparable', [group]
         ) }}
 
     )

@@ -151,6 +151,26 @@
             and (h.grain = '' or (h.grain = '{{ grain }}' and h.part = {{ part }}))
 {%- endmacro %}
 
+{#
+    The rows of a mart, those of settled occasions as readers have them already.
+
+    relation: a CTE with the mart's rows; kind: survey or review; occasion: its column; columns: all of them; only: which
+    rows of the mart are settled at all.
+#}
+{% macro with_settled(relation, mart, kind, occasion, columns, only='true') -%}
+    select {{ columns | join(', ') }}
+    from {{ relation }}
+    where not ({{ only }}) or {{ occasion }} not in (
+        select occasion from {{ ref('settled_occasions') }} where kind = '{{ kind }}' and keeps_figures
+    )
+    union all
+    select {{ columns | join(', ') }}
+    from {{ source('earlier', mart) }}
+    where {{ only }} and {{ occasion }} in (
+        select occasion from {{ ref('settled_occasions') }} where kind = '{{ kind }}' and keeps_figures
+    )
+{%- endmacro %}
+
 {# The minimum group of a survey or a review cycle: that of all, or a larger one of its own. #}
 {% macro minimum_group_of(occasion) -%}
     {%- if var('minimum_groups') -%}

@@ -1,17 +1,30 @@
 """From the landing zone to validated entities: `landing/files`, then `raw/*` and `validated/*` for each entity."""
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import dagster as dg
 
 from expectations.runner import CheckResult
-from pipelines import building, fingerprint, landing, loads, publishing, punctuality, recognising, validating
+from pipelines import (
+    building,
+    fingerprint,
+    landing,
+    loads,
+    publishing,
+    punctuality,
+    recognising,
+    releases,
+    validating,
+)
 from pipelines.defs import checks
 from pipelines.defs.steps import step
 from pipelines.entities import ENTITIES, LOOKUP, Column, Entity
 from pipelines.erasure import cleaning
 from pipelines.errors import RefusedFile
+from pipelines.marts import SETTLED_MARTS
+from pipelines.models import earlier_tables, manifest_path, types_of_marts
 from pipelines.profiles import load_profiles
 from pipelines.runs import Run
 
@@ -231,6 +244,31 @@ def person_pseudonyms(context: dg.AssetExecutionContext) -> dg.MaterializeResult
         return dg.MaterializeResult(metadata={"dagster/row_count": building.add_pseudonyms(run)})
 
 
+@dg.multi_asset(
+    specs=[
+        dg.AssetSpec(
+            dg.AssetKey([releases.EARLIER, table]),
+            deps=[LANDING],
+            group_name="protection",
+            owners=OWNERS,
+            kinds={"duckdb"},
+            tags={"data_class": "aggregate" if table in SETTLED_MARTS else "person"},
+            description=f"{table} of the version that readers have: what they have changes by nobody or by many.",
+        )
+        for table in ("releases", "hidden_slices", *SETTLED_MARTS)
+    ],
+    name="earlier",
+)
+def earlier(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+    """Puts beside the build what readers have of surveys and review cycles."""
+    with step(context) as run:
+        tables = earlier_tables(types_of_marts(json.loads(manifest_path().read_text())))
+        for table, rows in releases.add_earlier(run, tables).items():
+            yield dg.MaterializeResult(
+                asset_key=dg.AssetKey([releases.EARLIER, table]), metadata={"dagster/row_count": rows}
+            )
+
+
 def source_assets() -> list[dg.AssetsDefinition]:
     """All assets from the landing zone to dbt's source."""
     return [
@@ -241,4 +279,5 @@ def source_assets() -> list[dg.AssetsDefinition]:
         validated_lookup,
         *(_validated_asset(entity) for entity in ENTITIES.values()),
         person_pseudonyms,
+        earlier,
     ]

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipelines.protection.choosing import EVERYTHING, Key
 from pipelines.protection.exposure import MANY, Bools, Table, hidden_slices
-from pipelines.protection.occasions import Occasion
+from pipelines.protection.occasions import Occasion, Slices
 
 # In groups of fewer than so many times k, it is likely that most answer as they did before.
 _ANSWER_AS_BEFORE = 4
@@ -65,35 +65,12 @@ class Earlier:
                 if people and (before < people or people < before) and len(before ^ people) < minimum:
                     known.setdefault(number, []).append(before)
                     changed[number] = len(before ^ people)
-        hidden[list(known)] = True
         dimension = np.array(slices.dimension)
-        for name in np.unique(dimension[list(known)]):
-            mine = np.flatnonzero(dimension == name)
-            differing = sum(count for number, count in changed.items() if dimension[number] == name)
-            for further in mine[::-1][~hidden[mine[::-1]]]:
-                others = [one for one in mine if hidden[one] and one not in known]
-                if differing + np.isin(slices.table.cell_of, others).any(axis=1).sum() >= minimum:
-                    break
-                hidden[further] = True
         few = [number for number in known if (dimension == dimension[number]).sum() <= MANY]
-        if not few:
-            return hidden
-        beside = [before for number in few for before in known[number]]
         # Who has gone since has no cell in this survey.
         names = [employees.get(respondent) or respondent for respondent in occasion.people]
-        gone = sorted(set().union(*beside) - set(names))
-        place = {name: number for number, name in enumerate([*names, *gone])}
-        count, width = len(beside), slices.table.cell_of.shape[1]
-        cell_of = np.full((len(place), width + count), -1)
-        cell_of[: len(names), :width] = np.where(slices.table.cell_of >= 0, slices.table.cell_of + count, -1)
-        for number, people in enumerate(beside):
-            cell_of[[place[name] for name in people], width + number] = number
-        table = Table(
-            cell_of,
-            np.append(np.full(count, -1), slices.table.dimension),
-            np.append(np.full(count, -1), slices.table.slice_of),
-        )
-        return hidden_slices(table, np.ones(len(place)), minimum, hidden)
+        beside = [before for number in few for before in known[number]]
+        return hidden_beside(slices, names, hidden, known, changed, beside, minimum, minimum)
 
     def remember(self, groups: Sequence[tuple[tuple[str, str], People]], decided: Mapping[Key, Bools]) -> None:
         """Keeps what a survey shows."""
@@ -101,3 +78,56 @@ class Earlier:
         for number, (key, people) in enumerate(groups):
             if people is not None and not hidden[number]:
                 self.shown.setdefault(key, []).append(people)
+
+
+def hidden_beside(
+    slices: Slices,
+    names: Sequence[str],
+    hidden: Bools,
+    known: Mapping[int, Sequence[frozenset[str]]],
+    changed: Mapping[int, int],
+    beside: Sequence[frozenset[str]],
+    minimum: int,
+    minimum_of_unknowns: int,
+) -> Bools:
+    """Which slices are hidden where sums over other groups of nearly the same people are known.
+
+    A slice that differs by few from a known one is; and more, where those of a dimension differ by few people all
+    together. What else follows is looked for in dimensions that are no teams.
+
+    Args:
+        slices: of the occasion.
+        names: of its people.
+        hidden: what is hidden anyway.
+        known: slice → groups that differ from it by few people.
+        changed: slice → by how many.
+        beside: all groups that are known beside the slices, by the names of their people.
+        minimum: people that a figure needs.
+        minimum_of_unknowns: the same, where a person may be several of the names.
+    """
+    hidden = hidden.copy()
+    hidden[list(known)] = True
+    dimension = np.array(slices.dimension)
+    for name in np.unique(dimension[list(known)]):
+        mine = np.flatnonzero(dimension == name)
+        differing = sum(count for number, count in changed.items() if dimension[number] == name)
+        for further in mine[::-1][~hidden[mine[::-1]]]:
+            others = [one for one in mine if hidden[one] and one not in known]
+            if differing + np.isin(slices.table.cell_of, others).any(axis=1).sum() >= minimum:
+                break
+            hidden[further] = True
+    if not beside:
+        return hidden
+    gone = sorted(set().union(*beside) - set(names))
+    place = {name: number for number, name in enumerate([*names, *gone])}
+    count, width = len(beside), slices.table.cell_of.shape[1]
+    cell_of = np.full((len(place), width + count), -1)
+    cell_of[: len(names), :width] = np.where(slices.table.cell_of >= 0, slices.table.cell_of + count, -1)
+    for number, people in enumerate(beside):
+        cell_of[[place[name] for name in people], width + number] = number
+    table = Table(
+        cell_of,
+        np.append(np.full(count, -1), slices.table.dimension),
+        np.append(np.full(count, -1), slices.table.slice_of),
+    )
+    return hidden_slices(table, np.ones(len(place)), minimum_of_unknowns, hidden)

@@ -8,6 +8,7 @@ import duckdb
 import pyarrow as pa
 
 from pipelines.protection.occasions import Rules
+from pipelines.protection.released import released
 from pipelines.protection.reviews import hidden_in_reviews
 from pipelines.protection.surveys import hidden_in_surveys
 
@@ -24,6 +25,10 @@ def hidden_slices_of(
     review_slices: duckdb.DuckDBPyRelation,
     review_scores: duckdb.DuckDBPyRelation,
     reviewees: duckdb.DuckDBPyRelation,
+    settled_occasions: duckdb.DuckDBPyRelation,
+    earlier_hidden: duckdb.DuckDBPyRelation,
+    earlier_releases: duckdb.DuckDBPyRelation,
+    contents: duckdb.DuckDBPyRelation,
 ) -> pa.Table:
     """All decisions, a row for each slice that is hidden.
 
@@ -33,6 +38,8 @@ def hidden_slices_of(
         larger_minimum_groups: occasion, minimum_group.
         survey_slices, ...: `hist_survey_slices`, `fct_survey_answer`, `stg_survey_items`, `fct_survey`,
             `hist_survey_invited`, `hist_review_slices`, `agg_review_competency`, `fct_reviewee`.
+        settled_occasions, contents: `settled_occasions`, `release_contents`.
+        earlier_hidden, earlier_releases: `hidden_slices` and `releases` of the version that readers have.
 
     Returns:
         Texts: kind (survey, review), occasion (survey_id, cycle), slice_dimension, slice_value, grain and part of what
@@ -44,9 +51,15 @@ def hidden_slices_of(
         dimensions[mart].append(dimension)
     *_, minimum, unanimity = told[0]
     rules = Rules(dimensions, minimum, dict(larger_minimum_groups.fetchall()), unanimity == "hide")
+    of_surveys, of_reviews = (
+        released(con, kind, settled_occasions, earlier_hidden, earlier_releases, contents)
+        for kind in ("survey", "review")
+    )
     hidden = [
-        *hidden_in_surveys(con, rules, survey_slices, survey_answers, survey_items, surveys, survey_invited),
-        *hidden_in_reviews(con, rules, review_slices, review_scores, reviewees),
+        *hidden_in_surveys(
+            con, rules, survey_slices, survey_answers, survey_items, surveys, survey_invited, of_surveys
+        ),
+        *hidden_in_reviews(con, rules, review_slices, review_scores, reviewees, of_reviews),
     ]
     names = ("kind", "occasion", "slice_dimension", "slice_value", "grain", "part")
     columns = zip(*hidden, strict=True) if hidden else ((),) * len(names)

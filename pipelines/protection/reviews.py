@@ -12,6 +12,7 @@ from scipy import sparse
 from pipelines.protection.choosing import EVERYTHING, Key, Question, Use, decide
 from pipelines.protection.exposure import Bools, Floats, Ints
 from pipelines.protection.occasions import Hidden, Occasion, Rules, hidden_rows, occasions
+from pipelines.protection.released import Released
 from pipelines.protection.unanimity import FEW, certain, hidden_for_unanimity, incidence
 
 # Of more scores, only what stands in one row each is looked at.
@@ -26,6 +27,7 @@ def hidden_in_reviews(
     slices: duckdb.DuckDBPyRelation,
     scores: duckdb.DuckDBPyRelation,
     reviewees: duckdb.DuckDBPyRelation,
+    before: Released,
 ) -> list[Hidden]:
     """The decisions on `rating_distribution` and `rating_gap`.
 
@@ -35,6 +37,7 @@ def hidden_in_reviews(
         slices: `hist_review_slices`.
         scores: `agg_review_competency`.
         reviewees: `fct_reviewee`.
+        before: what readers have already.
     """
     counted = con.sql(
         """
@@ -54,12 +57,14 @@ def hidden_in_reviews(
     mine = rules.dimensions_of(("rating_distribution", "rating_gap"))
     cycles = con.sql("select distinct occasion from counted order by occasion").fetchall()
     for occasion in occasions(con, members, counted, could_answer, mine, [cycle for (cycle,) in cycles]):
-        if hidden_here := _decide(occasion, rules):
+        if occasion.name in before.settled:
+            hidden += before.settled[occasion.name]
+        elif hidden_here := _decide(occasion, rules, before.hidden(occasion, rules.minimum_of(occasion.name))):
             hidden += hidden_rows("review", occasion, hidden_here)
     return hidden
 
 
-def _decide(occasion: Occasion, rules: Rules) -> dict[Key, Bools]:
+def _decide(occasion: Occasion, rules: Rules, anyway: Bools | None) -> dict[Key, Bools]:
     means = _means(occasion)
     gap = rules.dimensions["rating_gap"]
     # What all who have a rating come to must not give those away who count otherwise elsewhere.
@@ -71,7 +76,8 @@ def _decide(occasion: Occasion, rules: Rules) -> dict[Key, Bools]:
     if _RATING_PART in occasion.answered:
         rated = occasion.answered[_RATING_PART] * 1.0
         questions.insert(0, [Use(_RATING, rated, rules.dimensions["rating_distribution"])])
-    decided = decide(occasion.slices, questions, rules.minimum_of(occasion.name), silent=occasion.silent)
+    minimum = rules.minimum_of(occasion.name)
+    decided = decide(occasion.slices, questions, minimum, anyway=anyway, silent=occasion.silent)
     if decided and rules.hides_unanimity:
         _Alike(occasion, decided, means, rules).hide()
     return decided

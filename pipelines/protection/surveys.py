@@ -9,6 +9,7 @@ from pipelines.protection.choosing import Key, Use, decide
 from pipelines.protection.earlier import Earlier
 from pipelines.protection.exposure import Bools
 from pipelines.protection.occasions import Hidden, Rules, hidden_rows, occasions
+from pipelines.protection.released import Released
 
 
 def hidden_in_surveys(
@@ -19,6 +20,7 @@ def hidden_in_surveys(
     items: duckdb.DuckDBPyRelation,
     surveys: duckdb.DuckDBPyRelation,
     invited: duckdb.DuckDBPyRelation,
+    before: Released,
 ) -> list[Hidden]:
     """The decisions on `morale`, `morale_item` and `enps`.
 
@@ -30,6 +32,7 @@ def hidden_in_surveys(
         items: `stg_survey_items`.
         surveys: `fct_survey`.
         invited: `hist_survey_invited`.
+        before: what readers have already.
     """
     counted = con.sql(
         """
@@ -44,7 +47,8 @@ def hidden_in_surveys(
     )
     could_answer = con.sql("select survey_id as occasion, slice_dimension, slice_value from invited")
     order = con.sql("select survey_id from surveys order by launched_on, survey_id").fetchall()
-    names = [survey for (survey,) in order]
+    # What readers have was decided first.
+    names = sorted((survey for (survey,) in order), key=lambda survey: survey not in before.settled)
     hidden: list[Hidden] = []
     earlier = Earlier()
     mine = rules.dimensions_of(MARTS.values())
@@ -72,12 +76,19 @@ def hidden_in_surveys(
                 parents[group.row] = ALL
         of_enps = [("item", item) for item, _, is_enps in traits if is_enps]
         groups = earlier.groups(occasion, employees, minimum)
+        if occasion.name in before.settled:
+            earlier.remember(groups, before.decided(occasion))
+            hidden += before.settled[occasion.name]
+            continue
+        anyway = earlier.hidden(occasion, groups, employees, minimum)
+        if (changed := before.hidden(occasion, minimum)) is not None:
+            anyway |= changed
         decided = decide(
             occasion.slices,
             [[Use(key, who * 1.0, rules.dimensions[MARTS[key[0]]])] for key, who in answered.items()],
             minimum,
             parents,
-            earlier.hidden(occasion, groups, employees, minimum),
+            anyway,
             of_enps,
             occasion.silent,
         )

@@ -76,6 +76,16 @@ def test_everybody_else_is_still_there(erased):
     assert {value for _, value in held(others, folder / "landing")} == others
 
 
+def test_what_readers_have_of_surveys_and_reviews_stays(erased):
+    """Else they could take the figures away from those of before, and had the answers of the one who was erased."""
+    _, _, before, done = erased
+    for mart, shown in (("morale", "mean_score_100"), ("enps", "enps"), ("rating_distribution", "share")):
+        rows = f"select * from marts.{mart} order by all"
+        assert done.query(rows) == before.query(rows)
+        assert before.one(f"select count({shown}) from marts.{mart}") > 0, mart
+    assert done.one("select count(*) from restricted.releases where slice_dimension = 'gone'", "people") >= 2
+
+
 def test_the_certificate_says_what_left_where(erased):
     folder, _, _, done = erased
     (path,) = (folder / "warehouse" / "erasures").iterdir()

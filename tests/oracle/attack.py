@@ -40,6 +40,16 @@ class Occasion:
     # Unknowns of which exactly one is yes.
     choices: list[list[Unknown]]
 
+    def and_later(self, later: Occasion) -> Occasion:
+        """What is published of it in two versions; an answer that is another one in the later is another unknown."""
+        renamed = {
+            unknown: unknown if self.answers.get(unknown, answer) == answer else (unknown[0], f"{unknown[1]} (later)")
+            for unknown, answer in later.answers.items()
+        }
+        equations = [{renamed[unknown]: factor for unknown, factor in one.items()} for one in later.equations]
+        answers = {renamed[unknown]: answer for unknown, answer in later.answers.items()}
+        return Occasion(self.kind, self.name, self.equations + equations, self.answers | answers, [])
+
     def exposes(self, minimum: int) -> list[tuple[str, ...]]:
         """The sets of fewer than `minimum` people of whose answers alone something is known."""
         unknowns = sorted({unknown for equation in self.equations for unknown in equation})

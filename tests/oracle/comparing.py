@@ -47,7 +47,7 @@ ORACLE: dict[str, tuple[tuple[str, ...], Callable[[History], Mart]]] = {
 
 def expected(h: History, warehouse: Warehouse) -> dict[str, Mart]:
     """The marts by the contract's words; which slices are hidden to protect others is the built warehouse's choice."""
-    h.hidden = set(warehouse.query("select * from protection.hidden_slices"))
+    h.hidden = set(warehouse.query("select * from restricted.hidden_slices"))
     return {name: make(h) for name, (_, make) in ORACLE.items()}
 
 

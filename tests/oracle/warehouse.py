@@ -18,6 +18,7 @@ import duckdb
 import pyarrow as pa
 
 from pipelines.entities import ENTITIES, SQL_TYPES
+from pipelines.models import earlier_tables, types_of_marts
 from pipelines.pseudonyms import pseudonyms
 from pipelines.settings import DBT_PROJECT, Settings
 
@@ -27,13 +28,14 @@ KEY = b"a key for tests"
 
 @dataclass(frozen=True)
 class Model:
-    """A model as dbt compiled it, to SQL or to Python; `parents` are the models that it reads."""
+    """A model as dbt compiled it, to SQL or to Python; `parents` are the models that it reads, `types` its columns'."""
 
     schema: str
     name: str
     code: str
     parents: tuple[str, ...]
     language: str
+    types: Mapping[str, str]
 
     @property
     def table(self) -> str:
@@ -54,7 +56,8 @@ def _compiled(variables: str) -> tuple[Model, ...]:
         where = [*here, "--target-path", folder, "--log-path", folder, "--vars", json.dumps(told)]
         outcome = dbtRunner().invoke(["--quiet", "compile", *where])
         assert outcome.success, outcome.exception
-        nodes = json.loads(Path(folder, "manifest.json").read_text())["nodes"]
+        manifest = json.loads(Path(folder, "manifest.json").read_text())
+    nodes, types = manifest["nodes"], types_of_marts(manifest)
     models = {key: node for key, node in nodes.items() if node["resource_type"] == "model"}
     ordered: dict[str, Model] = {}
 
@@ -66,7 +69,8 @@ def _compiled(variables: str) -> tuple[Model, ...]:
             add(parent)
         node = models[key]
         names = tuple(models[parent]["name"] for parent in parents)
-        ordered[key] = Model(node["schema"], node["name"], node["compiled_code"], names, node["language"])
+        mine = types.get(node["name"], {})
+        ordered[key] = Model(node["schema"], node["name"], node["compiled_code"], names, node["language"], mine)
 
     for key in models:
         add(key)
@@ -87,6 +91,25 @@ class Warehouse:
         self.con.execute("attach ':memory:' as build")
         for schema in {"validated", *(model.schema for model in self.models.values())}:
             self.con.execute(f'create schema build."{schema}"')
+        self.con.execute("create schema build.earlier")
+        self.forget()
+
+    def forget(self) -> None:
+        """Readers have nothing yet."""
+        for table, columns in self._earlier.items():
+            typed = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
+            self.con.execute(f"create or replace table build.earlier.{table} ({typed})")
+
+    def release(self) -> None:
+        """Readers have what was built last."""
+        for table in self._earlier:
+            self.con.execute(
+                f"create or replace table build.earlier.{table} as select * from {self.models[table].table}"
+            )
+
+    @property
+    def _earlier(self) -> Mapping[str, Mapping[str, str]]:
+        return earlier_tables({name: model.types for name, model in self.models.items() if model.types})
 
     def load(self, company: Company) -> None:
         """Makes the source tables of a company."""

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.protection.occasions import Rules
+from pipelines.protection.released import Released
 from pipelines.protection.surveys import hidden_in_surveys
 
 MARTS = ("morale", "morale_item", "enps")
@@ -61,7 +62,7 @@ def hidden(surveys, minimum=5, dimensions=("company", "department"), drivers=Non
     con.register("open_to", open_to)
     invited = con.sql("select survey_id, 'department' as slice_dimension, slice_value from open_to")
     rules = Rules(dict.fromkeys(MARTS, dimensions), minimum, larger or {}, alike)
-    found = hidden_in_surveys(con, rules, slices, answers, items, launched, invited)
+    found = hidden_in_surveys(con, rules, slices, answers, items, launched, invited, Released())
     return {(occasion, value, grain, part) for _, occasion, _, value, grain, part in found}
 
 

@@ -82,11 +82,20 @@ protected as (
 
 ),
 
+settled as (
+
+    {{ with_settled('protected', 'enps', 'survey', 'survey_id', [
+        'survey_id', 'slice_dimension', 'slice_value', 'promoters', 'passives', 'detractors', 'respondents', 'enps',
+        'is_suppressed', 'suppression_reason'
+    ]) }}
+
+),
+
 {{ comparable_surveys('item_group', 'enps_items') }},
 
 final as (
 
-    {{ with_trend('protected', 'survey_id', ['slice_dimension', 'slice_value'], 'enps', 'comparable') }}
+    {{ with_trend('settled', 'survey_id', ['slice_dimension', 'slice_value'], 'enps', 'comparable') }}
 
 )
 

@@ -166,7 +166,7 @@ typed as (
 
 ),
 
-final as (
+protected as (
 
     {{ with_demographics_protected(
         'typed',
@@ -175,6 +175,23 @@ final as (
         ['pool', 'selected', 'rate', 'impact_ratio', 'below_four_fifths', 'fisher_p', 'reliable'],
         dimension='attribute',
         protected='true',
+    ) }}
+
+),
+
+-- Promotions go on after a cycle; its ratings do not.
+final as (
+
+    {{ with_settled(
+        'protected',
+        'adverse_impact',
+        'review',
+        'cycle',
+        [
+            'cycle', 'decision', 'attribute', group, 'pool', 'selected', 'rate', 'impact_ratio', 'below_four_fifths', 'fisher_p',
+            'reliable', 'is_suppressed', 'suppression_reason'
+        ],
+        only="decision = 'top_rating'",
     ) }}
 
 )

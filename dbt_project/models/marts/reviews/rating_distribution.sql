@@ -102,10 +102,18 @@ protected as (
 
 ),
 
+settled as (
+
+    {{ with_settled('protected', 'rating_distribution', 'review', 'cycle', [
+        'cycle', 'slice_dimension', 'slice_value', 'rating_band', 'reviewees', 'share', 'is_suppressed', 'suppression_reason'
+    ]) }}
+
+),
+
 final as (
 
     {{ with_trend(
-        'protected', 'cycle', ['slice_dimension', 'slice_value', 'rating_band'], 'share', ref('fct_review_cycle')
+        'settled', 'cycle', ['slice_dimension', 'slice_value', 'rating_band'], 'share', ref('fct_review_cycle')
     ) }}
 
 )

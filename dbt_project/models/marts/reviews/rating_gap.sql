@@ -189,10 +189,19 @@ protected as (
 
 ),
 
+settled as (
+
+    {{ with_settled('protected', 'rating_gap', 'review', 'cycle', [
+        'cycle', 'slice_dimension', 'slice_value', 'competency', 'self_mean', 'manager_mean', 'peer_mean', 'report_mean',
+        'self_manager_gap', 'peer_manager_gap', 'is_suppressed', 'suppression_reason'
+    ]) }}
+
+),
+
 final as (
 
     {{ with_trend(
-        'protected', 'cycle', ['slice_dimension', 'slice_value', 'competency'], 'self_manager_gap', ref('fct_review_cycle')
+        'settled', 'cycle', ['slice_dimension', 'slice_value', 'competency'], 'self_manager_gap', ref('fct_review_cycle')
     ) }}
 
 )

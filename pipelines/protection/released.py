@@ -1,0 +1,223 @@
+"""What readers have already of an occasion, and what stays or is hidden because of that.
+
+The figures of two versions differ by those who came, went or answered otherwise, question by question. Where these are
+few in one of the questions, all figures of the occasion stay. Where they are many, the figures are made anew, and a
+slice in which only a few have changed is hidden.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from pipelines.protection.choosing import EVERYTHING, Key
+from pipelines.protection.earlier import hidden_beside
+from pipelines.protection.exposure import MANY, Bools
+from pipelines.protection.occasions import Hidden, Occasion
+
+# Between the parts that somebody has contributed to, and between a person and what they did.
+_BETWEEN = "\x1f"
+Slice = tuple[str, str]
+# Person → part → value.
+Contents = Mapping[str, Mapping[str, str]]
+
+
+def settled_occasions_of(
+    con: duckdb.DuckDBPyConnection,
+    settings: duckdb.DuckDBPyRelation,
+    larger_minimum_groups: duckdb.DuckDBPyRelation,
+    releases: duckdb.DuckDBPyRelation,
+    contents: duckdb.DuckDBPyRelation,
+    survey_invited: duckdb.DuckDBPyRelation,
+) -> pa.Table:
+    """The occasions that readers have and that stay: those in which nobody has changed, and those in which few have.
+
+    Args:
+        con: the connection that the relations belong to.
+        settings: `protected_dimensions`.
+        larger_minimum_groups: occasion, minimum_group.
+        releases: `releases` of the version that readers have.
+        contents: `release_contents`.
+        survey_invited: `hist_survey_invited`.
+
+    Returns:
+        kind, occasion (texts), keeps_figures (else only what is hidden stays), people_changed (their number).
+    """
+    least = con.sql("select max(minimum_group) from settings").fetchone()
+    larger = dict(larger_minimum_groups.fetchall())
+    both = "select kind, occasion from releases intersect select kind, occasion from contents order by all"
+    known = con.sql(both).fetchall()
+    changed = con.sql(
+        """
+        with differing as (
+            (select * from contents except select * from releases)
+            union all
+            (select * from releases where person_id <> '' except select * from contents)
+        ),
+        people as (
+            select kind, occasion, person_id, bool_or(slice_dimension <> 'company') as has_moved
+            from differing group by all
+        )
+        select p.kind, p.occasion, p.has_moved, b.content, a.content
+        from people as p
+        left join releases as b
+            on p.kind = b.kind and p.occasion = b.occasion and p.person_id = b.person_id and b.content is not null
+        left join contents as a
+            on p.kind = a.kind and p.occasion = a.occasion and p.person_id = a.person_id and a.content is not null
+        where (p.kind, p.occasion) in (select (kind, occasion) from releases)
+        """
+    ).fetchall()
+    told = con.sql(
+        "select slice_dimension, kind, occasion, content::bigint from releases where person_id = ''"
+    ).fetchall()
+    gone = Counter({(kind, occasion): count for what, kind, occasion, count in told if what == "gone"})
+    could_answer = {(kind, occasion): count for what, kind, occasion, count in told if what == "invited"}
+    can_answer = con.sql(
+        "select survey_id, could_answer from survey_invited where slice_dimension = 'company'"
+    ).fetchall()
+    more = Counter({("survey", survey): count for survey, count in can_answer})
+    more.subtract({one: count for one, count in could_answer.items()})
+    people: Counter[tuple[str, str]] = Counter(gone)
+    parts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for kind, occasion, has_moved, before, after in changed:
+        then, now = _parts(before), _parts(after)
+        people[kind, occasion] += 1
+        # Who has moved from slice to slice has in all parts.
+        parts[kind, occasion].update(part for part in {*then, *now} if has_moved or then.get(part) != now.get(part))
+    settled = []
+    for one in known:
+        minimum = larger.get(one[1], least[0] if least else 1)
+        # Those who are gone from the exports have answered nobody knows which parts.
+        fewest = min((count + gone[one] for count in parts[one].values()), default=gone[one])
+        if people[one] == 0 or min(people[one], fewest) < minimum:
+            # Who could answer and did not has no figure but the response rate.
+            settled.append((*one, people[one] > 0 or 0 < abs(more[one]) < minimum, people[one]))
+    kinds, occasions, keeps, counts = zip(*settled, strict=True) if settled else ((), (), (), ())
+    return pa.table(
+        {
+            "kind": pa.array(kinds, "string"),
+            "occasion": pa.array(occasions, "string"),
+            "keeps_figures": pa.array(keeps, pa.bool_()),
+            "people_changed": pa.array(counts, "int64"),
+        }
+    )
+
+
+def _parts(content: str | None) -> dict[str, str]:
+    return dict(one.rsplit("=", 1) for one in content.split(_BETWEEN)) if content else {}
+
+
+@dataclass(frozen=True)
+class Released:
+    """What readers have, of one kind of occasions.
+
+    settled: the decisions on occasions of which they stay.
+    shown: occasion → slice → the people in it.
+    before, now: occasion → what people had contributed, and what they contribute now.
+    """
+
+    settled: Mapping[str, list[Hidden]] = field(default_factory=dict)
+    shown: Mapping[str, Mapping[Slice, frozenset[str]]] = field(default_factory=dict)
+    before: Mapping[str, Contents] = field(default_factory=dict)
+    now: Mapping[str, Contents] = field(default_factory=dict)
+
+    def decided(self, occasion: Occasion) -> dict[Key, Bools]:
+        """The settled decisions on all of a slice, as they are made otherwise."""
+        gone = {row[2:4] for row in self.settled[occasion.name] if not row[4]}
+        slices = zip(occasion.slices.dimension, occasion.slices.value, strict=True)
+        return {EVERYTHING: np.array([one in gone for one in slices], dtype=bool)}
+
+    def hidden(self, occasion: Occasion, minimum: int) -> Bools | None:
+        """Which slices are hidden because of what readers have of the occasion; None where they have nothing."""
+        shown = self.shown.get(occasion.name)
+        if not shown:
+            return None
+        slices, before, now = occasion.slices, self.before[occasion.name], self.now.get(occasion.name, {})
+        members = [
+            [occasion.people[person] for person in np.flatnonzero((slices.table.cell_of == cell).any(axis=1))]
+            for cell in range(len(slices.value))
+        ]
+        hidden = slices.sizes(np.ones(len(occasion.people), dtype=bool)) < minimum
+        few = Counter(dimension for dimension, _ in shown)
+        for part in sorted({part for parts in (*before.values(), *now.values()) for part in parts}):
+            then = {key: _who(people, part, before) for key, people in shown.items()}
+            known: dict[int, list[frozenset[str]]] = {}
+            changed: dict[int, int] = {}
+            for number, key in enumerate(zip(slices.dimension, slices.value, strict=True)):
+                differing = then.get(key, frozenset()) ^ _who(members[number], part, now)
+                people = {name.partition(_BETWEEN)[0] for name in differing}
+                if key in then and 0 < len(people) < minimum:
+                    known[number], changed[number] = [then[key]], len(people)
+            names = [f"{person}{_BETWEEN}{now.get(person, {}).get(part)}" for person in occasion.people]
+            beside = [people for (dimension, _), people in then.items() if few[dimension] <= MANY]
+            # Somebody who answered otherwise is two of the unknowns.
+            hidden = hidden_beside(slices, names, hidden, known, changed, beside, minimum, 2 * minimum - 1)
+        return hidden
+
+
+def _who(people: Iterable[str], part: str, contents: Contents) -> frozenset[str]:
+    """Those of some people who have contributed to a part, each with what they did."""
+    return frozenset(f"{one}{_BETWEEN}{contents[one][part]}" for one in people if part in contents.get(one, {}))
+
+
+def released(
+    con: duckdb.DuckDBPyConnection,
+    kind: str,
+    settled: duckdb.DuckDBPyRelation,
+    hidden: duckdb.DuckDBPyRelation,
+    releases: duckdb.DuckDBPyRelation,
+    contents: duckdb.DuckDBPyRelation,
+) -> Released:
+    """What readers have of surveys, or of reviews.
+
+    Args:
+        con: the connection that the relations belong to.
+        kind: survey or review.
+        settled: `settled_occasions`.
+        hidden, releases: of the version that readers have, `hidden_slices` and `releases`.
+        contents: `release_contents`.
+    """
+    decisions: dict[str, list[Hidden]] = {
+        occasion: []
+        for (occasion,) in con.sql("select occasion from settled where kind = $1", params=[kind]).fetchall()
+    }
+    for row in con.sql("select * from hidden where kind = $1 order by all", params=[kind]).fetchall():
+        if row[1] in decisions:
+            decisions[row[1]].append(row)
+    rows = con.sql(
+        """
+        select r.occasion, r.slice_dimension, r.slice_value, list(r.person_id)
+        from releases as r
+        left join hidden as h
+            on r.kind = h.kind and r.occasion = h.occasion and r.slice_dimension = h.slice_dimension
+            and r.slice_value = h.slice_value and h.grain = ''
+        left join settled as s on r.kind = s.kind and r.occasion = s.occasion
+        where r.kind = $1 and r.person_id <> '' and h.kind is null and s.kind is null
+        group by all
+        """,
+        params=[kind],
+    ).fetchall()
+    shown: dict[str, dict[Slice, frozenset[str]]] = {}
+    for occasion, dimension, value, people in rows:
+        shown.setdefault(occasion, {})[dimension, value] = frozenset(people)
+    before, now = (_contents(con, told, kind, list(shown)) for told in (releases, contents))
+    return Released(decisions, shown, before, now)
+
+
+def _contents(
+    con: duckdb.DuckDBPyConnection, told: duckdb.DuckDBPyRelation, kind: str, occasions: list[str]
+) -> dict[str, dict[str, dict[str, str]]]:
+    found: dict[str, dict[str, dict[str, str]]] = {occasion: {} for occasion in occasions}
+    rows = con.sql(
+        "select occasion, person_id, content from told where kind = $1 and list_contains($2, occasion) "
+        "and person_id <> '' and content is not null",
+        params=[kind, occasions],
+    )
+    for occasion, person, content in rows.fetchall() if occasions else ():
+        found[occasion][person] = _parts(content)
+    return found
