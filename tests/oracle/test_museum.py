@@ -763,3 +763,13 @@ def test_a_department_in_which_all_are_content_tells_it_of_nobody(museum):
     ]
     banded = alike(museum, "band").query(figures)
     assert banded[1] == ("B", pytest.approx(5 / 6), None)
+
+
+def test_an_anonymous_answer_is_nobodys_though_its_code_is_somebodys_id(museum):
+    """Naive: codes are looked up among the employees, and the survey is anonymous no more."""
+    company = survey(("staff1", "team", 5), ("staff2", "team", 1), invited=False)
+    for row in company["survey_responses"]:
+        row |= {"respondent_id": row["employee_id"], "employee_id": None}
+    warehouse = museum(company)
+    assert warehouse.query("select distinct employee_id from restricted.fct_survey_respondent") == [(None,)]
+    assert warehouse.query("select distinct slice_dimension from marts.morale") == [("company",)]
