@@ -75,6 +75,11 @@ def _id(name: str, description: str, required: bool = False) -> Column:
     return Column(name, "id", description, required, "direct_identifier", person="subject")
 
 
+def _code(name: str, description: str, required: bool = False) -> Column:
+    """The id of a person in one survey; in another one, or among employees, it may be somebody else's."""
+    return Column(name, "id", description, required, "direct_identifier")
+
+
 def _mention(name: str, description: str) -> Column:
     return Column(name, "id", description, data_class="direct_identifier", person="mentioned")
 
@@ -149,7 +154,7 @@ ENTITIES: dict[str, Entity] = {
             (
                 _thing("survey_id", "The survey."),
                 _id("employee_id", "The invited person."),
-                _id("respondent_id", "The invited person's code in the survey tool."),
+                _code("respondent_id", "The invited person's code in the survey tool."),
                 Column("launched_on", "date", "Day of the launch.", tells_day=True),
                 Column("closes_on", "date", "Last day for answers.", may_be_open=True),
             ),
@@ -159,7 +164,7 @@ ENTITIES: dict[str, Entity] = {
             "respondent × item",
             (
                 _thing("survey_id", "The survey."),
-                _id("respondent_id", "Who answered, as the survey tool tells people apart.", required=True),
+                _code("respondent_id", "Who answered, as the survey tool tells people apart.", required=True),
                 _thing("item_id", "The item."),
                 Column("answer", "text", "The answer.", required=True, data_class="free_text"),
                 Column("responded_at", "timestamp", "When (UTC).", tells_day=True),

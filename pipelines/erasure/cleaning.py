@@ -77,6 +77,8 @@ def conformed(files: Iterable[Path], profiles: dict[str, Profile], settings: Set
             found.append(recognise(landing.take_in(path, settings.landing), profiles))
         except RefusedFile:
             unread.append(path.relative_to(settings.landing).as_posix())
+        except FileNotFoundError:
+            continue  # taken away since they were listed
     known = [one for one in found if one.profile and not one.refusal]
     lookups = [one for one in known if loads.is_lookup(one)]
     of_lookups = loads.judge(lookups, [], settings)
@@ -85,7 +87,7 @@ def conformed(files: Iterable[Path], profiles: dict[str, Profile], settings: Set
         *zip(lookups, of_lookups, strict=True),
         *zip(others, loads.judge(others, of_lookups, settings), strict=True),
     ]
-    unread += [one.file.name for one in found if one not in known]
+    unread += [one.file.name for one in found if one.refusal or not one.profile]
     unread += [load.file_name for _, load in both if load.status != "loaded"]
     return Conformed([pair for pair in both if pair[1].status == "loaded"], sorted(unread))
 
@@ -114,14 +116,14 @@ def plan(found: Conformed, choose: Choice, settings: Settings, texts: Sequence[s
 
 
 def clean(planned: Iterable[Planned], settings: Settings, texts: Sequence[str] = ()) -> list[Cleaned]:
-    """Writes files anew, and removes what was made of them."""
+    """Removes what was made of files, and writes them anew; killed in between, the next run finds them as they were."""
     cleaned = []
     for one in planned:
         file = one.found.file
-        struck = rewrite(file, one.profile, one.header, one.starts, one.records, texts)
-        # The next reading is of another content, and goes elsewhere. Files of one content have one folder.
+        # Files of one content have one folder.
         shutil.rmtree(loads.raw_folder(one.found, settings), ignore_errors=True)
         shutil.rmtree(settings.warehouse / "validated" / (one.load.key or ""), ignore_errors=True)
+        struck = rewrite(file, one.profile, one.header, one.starts, one.records, texts)
         cleaned.append(Cleaned(file.name, len(one.records.gone), one.mentions, struck, not file.path.exists()))
     return cleaned
 

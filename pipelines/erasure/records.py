@@ -78,9 +78,11 @@ def references_of(employee_id: str, loads: Iterable[Load], settings: Settings) -
         ).fetchall()
         mine = {one.lower() for one in ids} | {text for (text,) in texts}
         con.register("all_mine", pa.table({"id": pa.array(sorted(mine), "string")}))
+        con.register("my_texts", pa.table({"text": pa.array(sorted(text for (text,) in texts), "string")}))
         codes = " union ".join(
             f"select survey_id || {literal(OF_SURVEY)} || respondent_id from {_rows(con, loads, entity, settings)} "
-            "where lower(employee_id) in (from all_mine) and survey_id is not null and respondent_id is not null"
+            "where (lower(employee_id) in (from all_mine) or lower(respondent_id) in (from my_texts)) "
+            "and survey_id is not null and respondent_id is not null"
             for entity in ("survey_invitations", "survey_responses")
         )
         told = con.sql(codes).fetchall()
@@ -128,8 +130,7 @@ def records_of(
                 for line in lines:
                     emptied.setdefault(line, set()).update(places)
         if entity and set(_OF_SURVEY) <= set(entity.by_name):
-            code = f"survey_id || {literal(OF_SURVEY)} || respondent_id"
-            gone |= _lines(con, code, _known(con, f"select distinct {code} from conformed", known, settings))
+            gone |= _found_by_code(con, raw, profile, known, settings)
         gone |= _uncut(con, _file(load, conforming.QUARANTINE, settings), known, settings)
         con.execute("drop view conformed; drop view delivered")
     return Records(frozenset(gone), {line: tuple(sorted(of)) for line, of in emptied.items() if line not in gone})
@@ -160,6 +161,24 @@ def _found(
         same = con.sql(f"select distinct {text} from delivered where _line in (select line from matched)").fetchall()
         lines |= _lines(con, text, {*of_text, *(value for (value,) in same if value)}, "delivered")
     return lines, places
+
+
+def _found_by_code(
+    con: duckdb.DuckDBPyConnection, raw: RawFile, profile: Profile, known: set[str], settings: Settings
+) -> set[int]:
+    """The lines of survey files that name someone known by their code in that survey.
+
+    Where a file is of one survey, codes are looked for as they were delivered too: some lines have no answer.
+    """
+    code = f"survey_id || {literal(OF_SURVEY)} || respondent_id"
+    lines = _lines(con, code, _known(con, f"select distinct {code} from conformed", known, settings))
+    surveys = con.sql("select distinct survey_id from conformed where survey_id is not null").fetchall()
+    sources = profile.columns["respondent_id"].sources if "respondent_id" in profile.columns else ()
+    place = raw.column(sources) if sources else None
+    if place and len(surveys) == 1:
+        code = f"{literal(surveys[0][0] + OF_SURVEY)} || {trimmed(place)}"
+        lines |= _lines(con, code, _known(con, f"select distinct {code} from delivered", known, settings), "delivered")
+    return lines
 
 
 def _known(con: duckdb.DuckDBPyConnection, sql: str, known: set[str], settings: Settings) -> list[str]:

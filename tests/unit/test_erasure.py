@@ -170,6 +170,15 @@ def test_codes_of_a_survey_lead_to_its_answers_and_to_no_other_surveys(settings)
     assert path.read_text() == answers.replace("s1,r2,q1,2\n", "")
 
 
+def test_who_did_not_answer_goes_and_who_has_their_id_for_a_code_stays(settings):
+    put(settings, "employees/roster.csv", text_of(ROSTER))
+    put(settings, "survey_invitations/all.csv", "survey_id,employee_id,respondent_id\ns1,E1,E2\ns1,E2,r2\n")
+    answers = "survey_id,respondent_id,item_id,answer\ns1,E2,q1,4\ns1,r2,q1,2\ns1,r2,q1,2\ns1,r2,q2,\n"
+    path = put(settings, "survey_responses/all.csv", answers)
+    erase(settings)
+    assert path.read_text() == "survey_id,respondent_id,item_id,answer\ns1,E2,q1,4\n"
+
+
 def test_an_id_of_former_times_is_theirs_and_a_name_that_two_have_is_nobodys(settings):
     roster = [*ROSTER, ["E6", "2020-01-01", "2024-01-31", "Ben Ashe", "ben6@example.org", "E2", "Lab"]]
     path = put(settings, "employees/roster.csv", text_of(roster))
