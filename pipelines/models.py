@@ -108,7 +108,7 @@ def earlier_tables(types: Mapping[str, Mapping[str, str]]) -> dict[str, Mapping[
         types: the same of the marts.
     """
     texts = {
-        "releases": ("kind", "occasion", "person_id", "slice_dimension", "slice_value", "content"),
+        "releases": ("kind", "occasion", "person_id", "slices", "content"),
         "hidden_slices": ("kind", "occasion", "slice_dimension", "slice_value", "grain", "part"),
     }
     return {

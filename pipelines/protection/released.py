@@ -8,7 +8,7 @@ slice in which only a few have changed is hidden.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import duckdb
@@ -59,22 +59,15 @@ def settled_occasions_of(
             union all
             (select * from releases where person_id <> '' except select * from contents)
         ),
-        people as (
-            select kind, occasion, person_id, bool_or(slice_dimension <> 'company') as has_moved
-            from differing group by all
-        )
-        select p.kind, p.occasion, p.has_moved, b.content, a.content
+        people as (select distinct kind, occasion, person_id from differing)
+        select p.kind, p.occasion, b.slices is distinct from a.slices, b.content, a.content
         from people as p
-        left join releases as b
-            on p.kind = b.kind and p.occasion = b.occasion and p.person_id = b.person_id and b.content is not null
-        left join contents as a
-            on p.kind = a.kind and p.occasion = a.occasion and p.person_id = a.person_id and a.content is not null
+        left join releases as b on p.kind = b.kind and p.occasion = b.occasion and p.person_id = b.person_id
+        left join contents as a on p.kind = a.kind and p.occasion = a.occasion and p.person_id = a.person_id
         where (p.kind, p.occasion) in (select (kind, occasion) from releases)
         """
     ).fetchall()
-    told = con.sql(
-        "select slice_dimension, kind, occasion, content::bigint from releases where person_id = ''"
-    ).fetchall()
+    told = con.sql("select slices, kind, occasion, content::bigint from releases where person_id = ''").fetchall()
     gone = Counter({(kind, occasion): count for what, kind, occasion, count in told if what == "gone"})
     could_answer = {(kind, occasion): count for what, kind, occasion, count in told if what == "invited"}
     can_answer = con.sql(
@@ -122,7 +115,7 @@ class Released:
     """
 
     settled: Mapping[str, list[Hidden]] = field(default_factory=dict)
-    shown: Mapping[str, Mapping[Slice, frozenset[str]]] = field(default_factory=dict)
+    shown: Mapping[str, Mapping[Slice, Collection[str]]] = field(default_factory=dict)
     before: Mapping[str, Contents] = field(default_factory=dict)
     now: Mapping[str, Contents] = field(default_factory=dict)
 
@@ -182,29 +175,25 @@ def released(
         hidden, releases: of the version that readers have, `hidden_slices` and `releases`.
         contents: `release_contents`.
     """
-    decisions: dict[str, list[Hidden]] = {
-        occasion: []
-        for (occasion,) in con.sql("select occasion from settled where kind = $1", params=[kind]).fetchall()
-    }
+    settled_ones = con.sql("select occasion from settled where kind = $1", params=[kind]).fetchall()
+    decisions: dict[str, list[Hidden]] = {occasion: [] for (occasion,) in settled_ones}
+    gone: dict[str, set[Slice]] = defaultdict(set)
     for row in con.sql("select * from hidden where kind = $1 order by all", params=[kind]).fetchall():
         if row[1] in decisions:
             decisions[row[1]].append(row)
+        elif not row[4]:
+            gone[row[1]].add(row[2:4])
     rows = con.sql(
-        """
-        select r.occasion, r.slice_dimension, r.slice_value, list(r.person_id)
-        from releases as r
-        left join hidden as h
-            on r.kind = h.kind and r.occasion = h.occasion and r.slice_dimension = h.slice_dimension
-            and r.slice_value = h.slice_value and h.grain = ''
-        left join settled as s on r.kind = s.kind and r.occasion = s.occasion
-        where r.kind = $1 and r.person_id <> '' and h.kind is null and s.kind is null
-        group by all
-        """,
-        params=[kind],
+        "select occasion, person_id, slices from releases where kind = $1 and person_id <> '' "
+        "and not list_contains($2, occasion)",
+        params=[kind, list(decisions)],
     ).fetchall()
-    shown: dict[str, dict[Slice, frozenset[str]]] = {}
-    for occasion, dimension, value, people in rows:
-        shown.setdefault(occasion, {})[dimension, value] = frozenset(people)
+    shown: dict[str, dict[Slice, set[str]]] = defaultdict(dict)
+    for occasion, person, slices in rows:
+        for one in slices.split(_BETWEEN):
+            dimension, _, value = one.partition("=")
+            if (dimension, value) not in gone[occasion]:
+                shown[occasion].setdefault((dimension, value), set()).add(person)
     before, now = (_contents(con, told, kind, list(shown)) for told in (releases, contents))
     return Released(decisions, shown, before, now)
 
@@ -215,7 +204,7 @@ def _contents(
     found: dict[str, dict[str, dict[str, str]]] = {occasion: {} for occasion in occasions}
     rows = con.sql(
         "select occasion, person_id, content from told where kind = $1 and list_contains($2, occasion) "
-        "and person_id <> '' and content is not null",
+        "and person_id <> ''",
         params=[kind, occasions],
     )
     for occasion, person, content in rows.fetchall() if occasions else ():

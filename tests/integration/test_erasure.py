@@ -83,7 +83,7 @@ def test_what_readers_have_of_surveys_and_reviews_stays(erased):
         rows = f"select * from marts.{mart} order by all"
         assert done.query(rows) == before.query(rows)
         assert before.one(f"select count({shown}) from marts.{mart}") > 0, mart
-    assert done.one("select count(*) from restricted.releases where slice_dimension = 'gone'", "people") >= 2
+    assert done.one("select count(*) from restricted.releases where slices = 'gone'", "people") >= 2
 
 
 def test_the_certificate_says_what_left_where(erased):

@@ -1,13 +1,25 @@
--- What people have contributed to surveys and review cycles, and the slices that it counts in: part=value,
--- separated by a character that is in no text.
+-- What people have contributed to surveys and review cycles, and the slices that it counts in: name=value each, separated
+-- by a character that is in no text.
+{%- set between = '\x1f' %}
 with answers as (
 
     select
         survey_id,
         respondent_id,
-        {{ list_of("item_id || '=' || coalesce(cast(score_100 as varchar), '') || ' ' || favourability", '\x1f', 'item_id') }} as told
+        {{ list_of("item_id || '=' || cast(score_100 as varchar)", between, 'item_id') }} as content
     from {{ ref('fct_survey_answer') }}
     where is_counted
+    group by survey_id, respondent_id
+
+),
+
+survey_slices as (
+
+    select
+        survey_id,
+        respondent_id,
+        {{ list_of("slice_dimension || '=' || slice_value", between, 'slice_dimension, slice_value') }} as slices
+    from {{ ref('hist_survey_slices') }}
     group by survey_id, respondent_id
 
 ),
@@ -28,35 +40,34 @@ scores as (
 
 reviews as (
 
-    select cycle, reviewee_id, {{ list_of("part || '=' || score", '\x1f', 'part') }} as told
+    select cycle, reviewee_id, {{ list_of("part || '=' || score", between, 'part') }} as content
     from scores
+    group by cycle, reviewee_id
+
+),
+
+review_slices as (
+
+    select
+        cycle,
+        reviewee_id,
+        {{ list_of("slice_dimension || '=' || slice_value", between, 'slice_dimension, slice_value') }} as slices
+    from {{ ref('hist_review_slices') }}
     group by cycle, reviewee_id
 
 ),
 
 final as (
 
-    select
-        'survey' as kind,
-        a.survey_id as occasion,
-        a.respondent_id as person_id,
-        s.slice_dimension,
-        s.slice_value,
-        case when s.slice_dimension = 'company' then a.told end as content
+    select 'survey' as kind, a.survey_id as occasion, a.respondent_id as person_id, s.slices, a.content
     from answers as a
-    inner join {{ ref('hist_survey_slices') }} as s on a.survey_id = s.survey_id and a.respondent_id = s.respondent_id
+    inner join survey_slices as s on a.survey_id = s.survey_id and a.respondent_id = s.respondent_id
 
     union all
 
-    select
-        'review' as kind,
-        r.cycle as occasion,
-        r.reviewee_id as person_id,
-        s.slice_dimension,
-        s.slice_value,
-        case when s.slice_dimension = 'company' then r.told end as content
+    select 'review' as kind, r.cycle as occasion, r.reviewee_id as person_id, s.slices, r.content
     from reviews as r
-    inner join {{ ref('hist_review_slices') }} as s on r.cycle = s.cycle and r.reviewee_id = s.reviewee_id
+    inner join review_slices as s on r.cycle = s.cycle and r.reviewee_id = s.reviewee_id
 
 )
 

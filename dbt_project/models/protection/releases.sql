@@ -42,7 +42,7 @@ gone_in_all as (
     from (
         select kind, occasion, count(*) as people from gone group by kind, occasion
         union all
-        select kind, occasion, cast(content as bigint) as people from earlier where person_id = '' and slice_dimension = 'gone'
+        select kind, occasion, cast(content as bigint) as people from earlier where person_id = '' and slices = 'gone'
     ) as both_times
     group by kind, occasion
 
@@ -63,12 +63,12 @@ final as (
 
     union all
 
-    select kind, occasion, '' as person_id, 'gone' as slice_dimension, 'all' as slice_value, cast(people as varchar) as content
+    select kind, occasion, '' as person_id, 'gone' as slices, cast(people as varchar) as content
     from gone_in_all
 
     union all
 
-    select * from earlier where person_id = '' and slice_dimension = 'invited'
+    select * from earlier where person_id = '' and slices = 'invited'
 
     union all
 
@@ -76,8 +76,7 @@ final as (
         'survey' as kind,
         i.survey_id as occasion,
         '' as person_id,
-        'invited' as slice_dimension,
-        'all' as slice_value,
+        'invited' as slices,
         cast(i.could_answer as varchar) as content
     from {{ ref('hist_survey_invited') }} as i
     left join settled as s on s.kind = 'survey' and i.survey_id = s.occasion
