@@ -1,8 +1,8 @@
 """What readers have already of an occasion, and what stays or is hidden because of that.
 
 The figures of two versions differ by those who came, went or answered otherwise, question by question. Where these are
-few in one of the questions, all figures of the occasion stay. Where they are many, the figures are made anew, and a
-slice in which only a few have changed is hidden.
+few in one of the questions, all figures of the occasion stay; for good, where somebody has gone meanwhile. Where they
+are many, the figures are made anew, and a slice in which only a few have changed is hidden.
 """
 
 from __future__ import annotations
@@ -85,9 +85,9 @@ def settled_occasions_of(
     settled = []
     for one in known:
         minimum = larger.get(one[1], least[0] if least else 1)
-        # Those who are gone from the exports have answered nobody knows which parts.
-        fewest = min((count + gone[one] for count in parts[one].values()), default=gone[one])
-        if people[one] == 0 or min(people[one], fewest) < minimum:
+        fewest = min(parts[one].values(), default=0)
+        # Nobody knows any more in which slices those were who are gone: whatever is made anew could be without them.
+        if gone[one] or min(people[one], fewest) < minimum:
             # Who could answer and did not has no figure but the response rate.
             settled.append((*one, people[one] > 0 or 0 < abs(more[one]) < minimum, people[one]))
     kinds, occasions, keeps, counts = zip(*settled, strict=True) if settled else ((), (), (), ())
