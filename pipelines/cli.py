@@ -142,8 +142,8 @@ def erase(
 
     # Rows are taken away on purpose.
     settings = _in_force(landing, warehouse, row_count_fall_limit=1)
-    if (employee_id is None) != expired or (lift and expired):
-        raise click.UsageError("give --employee-id ID, or --expired")
+    if (employee_id is None) != expired or (lift and (expired or dry_run)):
+        raise click.UsageError("give --employee-id ID (with --dry-run or --lift), or --expired (with --dry-run)")
     if lift and employee_id:
         erasing.lift(settings, employee_id)
         click.echo("What is delivered of this person from now on is loaded again.")

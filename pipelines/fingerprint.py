@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pipelines import pseudonyms
 from pipelines.errors import RefusedFile
 from pipelines.landing import is_unfinished, list_files, take_in
-from pipelines.loads import code_digest
+from pipelines.loads import code_digest, digest
 from pipelines.models import project_digest
 from pipelines.profiles import load_profiles
 from pipelines.settings import Settings
@@ -32,9 +32,14 @@ def fingerprint(settings: Settings, files: Iterable[tuple[str, str]]) -> str:
         "profiles": sorted(profile.digest for profile in load_profiles(settings.profiles).values()),
         "settings": settings.that_shape_figures(),
         "key": pseudonyms.fingerprint(pseudonyms.key_in_force(settings)),
-        "code": [code_digest(), project_digest()],
+        "code": code_in_force(),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def code_in_force() -> str:
+    """Changes with the code that figures follow from."""
+    return digest(code_digest(), project_digest())
 
 
 def files_now(settings: Settings) -> list[tuple[str, str]]:

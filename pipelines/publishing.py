@@ -23,9 +23,9 @@ from expectations.runner import CheckResult
 from pipelines.database import connect, identifier, literal
 from pipelines.errors import UserError
 from pipelines.files import draft_of, sync, whole_file, whole_folder
-from pipelines.loads import Load, code_digest, digest
+from pipelines.fingerprint import code_in_force
+from pipelines.loads import Load, digest
 from pipelines.marts import MARTS, RESTRICTED_TABLES
-from pipelines.models import project_digest
 from pipelines.protection.loss import COLUMNS as COST_COLUMNS
 from pipelines.protection.loss import loss_sql
 from pipelines.quarantine import COLUMNS, rows_sql
@@ -218,11 +218,6 @@ def publish(
     return manifest
 
 
-def code_in_force() -> str:
-    """Changes with the code that figures follow from."""
-    return digest(code_digest(), project_digest())
-
-
 def hidden_counts(settings: Settings, version: str) -> dict[str, int]:
     """Of a version's survey and review cells: how many there are, and how many are hidden for which reason."""
     names = ("cells", "below_minimum", "complementary")
@@ -255,16 +250,19 @@ def remove_other_versions(settings: Settings) -> tuple[str, ...]:
     Returns:
         Their names.
     """
-    current = current_version(settings)
-    others = sorted(path for path in (settings.warehouse / "versions").iterdir() if path.name != current)
+    others = _versions_but(settings, current_version(settings))
     for path in others:
         shutil.rmtree(path)
     (settings.warehouse / _WITHDRAWN).unlink(missing_ok=True)
     return tuple(path.name for path in others)
 
 
+def _versions_but(settings: Settings, current: str | None) -> list[Path]:
+    return sorted(path for path in (settings.warehouse / "versions").iterdir() if path.name != current)
+
+
 def _prune(settings: Settings, current: str) -> None:
-    versions = sorted(path for path in (settings.warehouse / "versions").iterdir() if path.name != current)
+    versions = _versions_but(settings, current)
     for path in versions[: max(len(versions) - settings.kept_versions + 1, 0)]:
         shutil.rmtree(path, ignore_errors=True)
 

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipelines.database import connect, identifier, literal
+from pipelines.fingerprint import code_in_force
 from pipelines.loads import digest
 from pipelines.marts import RESTRICTED_TABLES
-from pipelines.publishing import PEOPLE, PERFORMANCE, code_in_force, published_manifest
+from pipelines.publishing import PEOPLE, PERFORMANCE, published_manifest
 from pipelines.runs import Run
 from pipelines.settings import Settings
 

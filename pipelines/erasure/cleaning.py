@@ -69,8 +69,10 @@ class Cleaned:
     is_removed: bool
 
 
-def conformed(files: Iterable[Path], profiles: dict[str, Profile], settings: Settings) -> Conformed:
-    """Reads and conforms files, each once for each content."""
+def conformed(files: Sequence[Path], profiles: dict[str, Profile], settings: Settings) -> Conformed:
+    """Reads and conforms files, each once for each content; what an erasure that was killed left half-made goes."""
+    for folder in {file.parent for file in files}:
+        remove_drafts(folder)
     found, unread = [], []
     for path in files:
         try:
@@ -133,8 +135,6 @@ def clean_of_erased(files: Sequence[Path], profiles: dict[str, Profile], setting
     known = {one for tombstone in tombstones(settings) for one in tombstone.references}
     if not known:
         return []
-    for folder in {file.parent for file in files}:
-        remove_drafts(folder)
     found = conformed(files, profiles, settings)
     return clean(plan(found, of_people(known, found, settings), settings), settings)
 
