@@ -117,6 +117,13 @@ def earlier_tables(types: Mapping[str, Mapping[str, str]]) -> dict[str, Mapping[
     }
 
 
+def measure_nodes(results: Mapping[str, Any], target: Path) -> None:
+    """Adds how long each model and test took to a file, a JSON line each; wall time, as several run at once."""
+    with target.open("a") as stream:
+        for result in results["results"]:
+            stream.write(json.dumps({"node": result["unique_id"], "wall_s": result["execution_time"]}) + "\n")
+
+
 def descriptions_of(manifest: dict[str, Any]) -> dict[str, dict[str, str]]:
     """Table → column → definition, with its data class if it is about people; the table's own under the empty name."""
 

@@ -49,6 +49,7 @@ def stages_of(stages: Path) -> list[tuple[str, float, float, float]]:
     """Dagster's steps, summed up by the rooms that data passes through."""
     names = {
         "landing": "landing",
+        "earlier": "earlier version",
         "raw": "read",
         "validated": "conform and judge",
         "models": "dbt",
@@ -56,8 +57,9 @@ def stages_of(stages: Path) -> list[tuple[str, float, float, float]]:
         "publish": "publish",
     }
     sums: dict[str, list[float]] = {}
-    for line in stages.read_text().splitlines():
-        step = json.loads(line)
+    for step in map(json.loads, stages.read_text().splitlines()):
+        if "step" not in step:
+            continue
         name = names[step["step"].split("__")[0]]
         total = sums.setdefault(name, [0.0, 0.0, 0.0])
         total[0] += step["cpu_s"]

@@ -16,7 +16,15 @@ from packaging.version import Version
 
 from pipelines.building import table_counts
 from pipelines.defs.steps import step
-from pipelines.models import dbt_checks, descriptions_of, failed_nodes, machine_fault_of_dbt, parsed_project, variables
+from pipelines.models import (
+    dbt_checks,
+    descriptions_of,
+    failed_nodes,
+    machine_fault_of_dbt,
+    measure_nodes,
+    parsed_project,
+    variables,
+)
 from pipelines.settings import DBT_PROJECT
 
 PROJECT = DbtProject(DBT_PROJECT, profiles_dir=DBT_PROJECT)
@@ -95,6 +103,8 @@ def models(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[A
                 manifest = json.loads((_PARSED / "manifest.json").read_text())
                 run.write_checks("models", dbt_checks(results, manifest))
                 run.write("descriptions", descriptions_of(manifest))
+                if run.settings.stage_times:
+                    measure_nodes(results, run.settings.stage_times)
             counts = table_counts(run)
             for event in events:
                 if isinstance(event, dg.Output) and event.output_name in counts:

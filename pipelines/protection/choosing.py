@@ -49,7 +49,7 @@ def decide(
     parents: Mapping[Key, Key] | None = None,
     anyway: Bools | None = None,
     never_masks: Collection[Key] = (),
-    silent: Mapping[str, int] | None = None,
+    open_to: tuple[Floats, Mapping[str, Sequence[float]]] | None = None,
 ) -> dict[Key, Bools]:
     """Which slices are hidden: under `EVERYTHING` in all uses, under a use's key in it alone.
 
@@ -60,7 +60,7 @@ def decide(
         parents: use → the one whose figures are its own and its siblings' together.
         anyway: what is hidden for other reasons.
         never_masks: what is not hidden for the sake of another part; rather their parent is.
-        silent: by dimension, the number of slices in which nobody answered.
+        open_to: of each slice, how many people could answer; by dimension, the same of slices in which nobody did.
     """
     if not questions or not slices.value or minimum < 2:
         return {}
@@ -74,31 +74,69 @@ def decide(
     for key, people in counted.items():
         if people.sum() < _ANSWERED_BY_MOST * somebody.sum():
             decided[key] = decided[EVERYTHING] | (slices.sizes(people) < minimum)
-    for question in sorted(questions, key=lambda question: any(use.key in decided for use in question)):
-        _hide(slices, question, minimum, decided)
-    decided[EVERYTHING] = _with_room(slices, slices.sizes(somebody), minimum, decided[EVERYTHING], silent or {})
+    # What is safe stays so while more is hidden: questions that the same people answered need one look.
+    seen = set()
+    alone = frozenset(decided)
+    for question in sorted(questions, key=lambda question: any(use.key in alone for use in question)):
+        looks = {_look(use, alone): use for use in reversed(question)}
+        if frozenset(looks) not in seen:
+            _hide(slices, list(reversed(looks.values())), minimum, decided)
+        seen.add(frozenset(looks))
+    sizes = slices.sizes(somebody)
+    decided[EVERYTHING] = _with_room(slices, sizes, minimum, decided[EVERYTHING], *(open_to or (sizes + np.inf, {})))
     _mask(decided, parents or {}, never_masks)
     return decided
 
 
-def _with_room(slices: Slices, sizes: Ints, minimum: int, hidden: Bools, silent: Mapping[str, int]) -> Bools:
+def _look(use: Use, alone: Collection[Key]) -> tuple[bytes, tuple[str, ...], Key | None]:
+    """What tells uses apart: those of the same people, times a number, in the same dimensions tell the same."""
+    factor = use.factor / max(use.factor.max(), 1e-9)
+    return factor.tobytes(), tuple(use.dimensions), use.key if use.key in alone else None
+
+
+def _with_room(
+    slices: Slices, sizes: Ints, minimum: int, hidden: Bools, most: Floats, silent: Mapping[str, Sequence[float]]
+) -> Bools:
     """Hides further slices, from the smallest up, until it is not known how many people of a small one answered.
 
-    What is left of the total for the hidden slices of a dimension is known, and which of them are small is told.
+    What is left of the total for the hidden slices of a dimension is known, and which of them are small is told; how
+    many could answer is known from headcounts. Where that leaves one number whatever is hidden, as all have answered,
+    it is left out of account.
     """
     hidden = hidden.copy()
     dimension = np.array(slices.dimension)
     for name in dict.fromkeys(slices.dimension):
         mine = np.flatnonzero(dimension == name)
-        small = (sizes[mine] < minimum).sum() + silent.get(name, 0)
-        for smallest in mine[::-1][~hidden[mine[::-1]]] if small else ():
-            is_hidden = mine[hidden[mine]]
-            left = np.isin(slices.table.cell_of, is_hidden).any(axis=1).sum()
-            large = (sizes[is_hidden] >= minimum).sum()
-            if left > minimum * large if large else 0 < left < small * (minimum - 1):
+        quiet = np.array(silent.get(name, ()), dtype=np.float64)
+        for known, of_quiet in ((most, quiet), (most + np.inf, quiet + np.inf)):
+            found = _with_room_in(slices, mine, sizes, minimum, hidden, known, of_quiet)
+            if found is not None:
+                hidden |= found
                 break
-            hidden[smallest] = True
+        else:
+            hidden[mine] = True
     return hidden
+
+
+def _with_room_in(
+    slices: Slices, mine: Ints, sizes: Ints, minimum: int, hidden: Bools, most: Floats, quiet: Floats
+) -> Bools | None:
+    """The same for one dimension; None where it takes all of its slices, and even then does not help."""
+    hidden = hidden.copy()
+    further = iter(mine[::-1][~hidden[mine[::-1]]])
+    while True:
+        is_hidden = mine[hidden[mine]]
+        left = np.isin(slices.table.cell_of, is_hidden).any(axis=1).sum()
+        is_small = np.append(sizes[is_hidden] < minimum, np.ones(len(quiet), dtype=bool))
+        least = np.where(is_small, 0, minimum)
+        at_most = np.minimum(np.append(most[is_hidden], quiet), np.where(is_small, minimum - 1, left))
+        low = np.maximum(0, left - (at_most.sum() - at_most))
+        high = np.minimum(at_most, left - (least.sum() - least))
+        if (low < high)[is_small].all():
+            return hidden
+        if (smallest := next(further, None)) is None:
+            return None
+        hidden[smallest] = True
 
 
 def _hide(slices: Slices, question: Question, minimum: int, decided: dict[Key, Bools]) -> None:

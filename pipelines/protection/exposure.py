@@ -144,7 +144,7 @@ class _Layout:
             cell_weight[:-1] = np.maximum(into @ summed, 1)[:-1]
             means = sums / cell_weight[:, None]
             gram -= sums.T @ means
-        kept = _independent(gram, np.maximum(weighted.sum(axis=0), 1))
+        kept = independent(gram, np.maximum(weighted.sum(axis=0), 1))
         inverse = np.linalg.inv(gram[np.ix_(kept, kept)])
         return _Span(summed, self.block, cell_weight, self.rest[:, kept], means[:, kept], inverse, self.names[kept])
 
@@ -193,7 +193,8 @@ def _alike(cell_of: Ints, factor: Floats | None, before: int | None) -> tuple[In
     """People in the same cells: the first of each group, and the group of each; ordered by the column `before`."""
     columns = list(cell_of.T)
     if factor is not None:
-        columns += [np.unique(column, return_inverse=True)[1] for column in np.unique(factor, axis=1).T]
+        different = {column.tobytes(): column for column in np.ascontiguousarray(factor.T)}
+        columns += [np.unique(column, return_inverse=True)[1] for column in different.values()]
     # One random number for each combination: that two have the same is less likely than a fault of the memory.
     random = np.random.default_rng(0)
     code = np.zeros(len(cell_of), dtype=np.uint64)
@@ -207,7 +208,7 @@ def _alike(cell_of: Ints, factor: Floats | None, before: int | None) -> tuple[In
     return by[is_first], group_of
 
 
-def _independent(gram: Floats, scale: Floats) -> Ints:
+def independent(gram: Floats, scale: Floats) -> Ints:
     """The columns that do not follow from those before them, by elimination in their order."""
     left = gram.copy()
     kept = []

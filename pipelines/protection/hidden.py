@@ -25,6 +25,7 @@ def hidden_slices_of(
     review_slices: duckdb.DuckDBPyRelation,
     review_scores: duckdb.DuckDBPyRelation,
     reviewees: duckdb.DuckDBPyRelation,
+    review_ratings: duckdb.DuckDBPyRelation,
     settled_occasions: duckdb.DuckDBPyRelation,
     earlier_hidden: duckdb.DuckDBPyRelation,
     earlier_releases: duckdb.DuckDBPyRelation,
@@ -34,10 +35,11 @@ def hidden_slices_of(
 
     Args:
         con: the connection that the relations belong to.
-        settings: mart, slice_dimension, its place, minimum_group, unanimity.
+        settings: mart, slice_dimension, its place, minimum_group, unanimity, minimum_perspective.
         larger_minimum_groups: occasion, minimum_group.
         survey_slices, ...: `hist_survey_slices`, `fct_survey_answer`, `stg_survey_items`, `fct_survey`,
-            `hist_survey_invited`, `hist_review_slices`, `agg_review_competency`, `fct_reviewee`.
+            `hist_survey_invited`, `hist_review_slices`, `agg_review_competency`, `fct_reviewee`,
+            `fct_review_rating`.
         settled_occasions, contents: `settled_occasions`, `release_contents`.
         earlier_hidden, earlier_releases: `hidden_slices` and `releases` of the version that readers have.
 
@@ -49,8 +51,9 @@ def hidden_slices_of(
     told = settings.order("mart, place").fetchall()
     for mart, dimension, *_ in told:
         dimensions[mart].append(dimension)
-    *_, minimum, unanimity = told[0]
-    rules = Rules(dimensions, minimum, dict(larger_minimum_groups.fetchall()), unanimity == "hide")
+    *_, minimum, unanimity, minimum_perspective = told[0]
+    larger = dict(larger_minimum_groups.fetchall())
+    rules = Rules(dimensions, minimum, larger, unanimity == "hide", minimum_perspective)
     of_surveys, of_reviews = (
         released(con, kind, settled_occasions, earlier_hidden, earlier_releases, contents)
         for kind in ("survey", "review")
@@ -59,7 +62,7 @@ def hidden_slices_of(
         *hidden_in_surveys(
             con, rules, survey_slices, survey_answers, survey_items, surveys, survey_invited, of_surveys
         ),
-        *hidden_in_reviews(con, rules, review_slices, review_scores, reviewees, of_reviews),
+        *hidden_in_reviews(con, rules, review_slices, review_scores, reviewees, review_ratings, of_reviews),
     ]
     names = ("kind", "occasion", "slice_dimension", "slice_value", "grain", "part")
     columns = zip(*hidden, strict=True) if hidden else ((),) * len(names)

@@ -10,6 +10,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from pipelines.database import literal
 from pipelines.protection.exposure import Bools, Floats, Ints, Table
 
 # Kind of the occasion, its name, slice dimension and value, grain and name of the part ("" for all).
@@ -24,12 +25,14 @@ class Rules:
     minimum: people that a figure needs.
     larger: the minimum of occasions that need more.
     hides_unanimity: whether figures are hidden from which everybody's answer follows.
+    minimum_perspective: raters that a perspective in reviews needs.
     """
 
     dimensions: Mapping[str, Sequence[str]]
     minimum: int
     larger: Mapping[str, int] = field(default_factory=dict)
     hides_unanimity: bool = True
+    minimum_perspective: int = 1
 
     def minimum_of(self, occasion: str) -> int:
         return self.larger.get(occasion, self.minimum)
@@ -61,7 +64,8 @@ class Occasion:
     """A survey or a review cycle.
 
     answered, value: part → of each person, whether and what they answered (0 without an answer).
-    silent: by dimension, the number of slices in which somebody could answer and nobody did.
+    could_answer: of each slice, how many people could answer; infinite where that is not known.
+    silent: by dimension, the same of the slices in which nobody did.
     """
 
     name: str
@@ -69,7 +73,8 @@ class Occasion:
     answered: dict[str, Bools]
     value: dict[str, Floats]
     people: list[str]
-    silent: dict[str, int]
+    could_answer: Floats
+    silent: dict[str, list[float]]
 
     def sums(self, parts: Sequence[str]) -> tuple[Floats, Floats]:
         """Of each person, the sum of the values of some parts, and their number."""
@@ -93,16 +98,23 @@ def occasions(
         con: the connection that the relations belong to.
         members: occasion, person_id, slice_dimension, slice_value.
         counted: occasion, person_id, part, value; one row for each answer that counts.
-        could_answer: occasion, slice_dimension, slice_value; slices of those who could answer.
+        could_answer: occasion, slice_dimension, slice_value, people (how many could; null if that is not known).
         order: of the dimensions.
         names: the occasions.
     """
-    # `sql`, as dbt's connection has an `execute` of its own, which does not see relations.
+    # `sql`, as dbt's connection has an `execute` of its own, which does not see relations. Without parameters, as where
+    # the order of insertion need not be preserved, what a query with parameters gives has no order at all.
+    con.sql(
+        """
+        create or replace temp table counted_answers as
+        select occasion, person_id, part, value::double as value from counted order by occasion
+        """
+    )
     con.sql(
         """
         create or replace temp table counted_people as
         select occasion, person_id, row_number() over (partition by occasion order by person_id) - 1 as person
-        from (select distinct occasion, person_id from counted)
+        from (select distinct occasion, person_id from counted_answers)
         """
     )
     dimensions = pa.table({"slice_dimension": order, "dimension": range(len(order))})
@@ -128,38 +140,43 @@ def occasions(
         """
     )
     for name in names:
-        told = con.sql("select * from counted_slices where occasion = $1 order by slice", params=[name]).fetchnumpy()
+        one = literal(name)
+        told = con.sql(f"select * from counted_slices where occasion = {one} order by slice").fetchnumpy()
         held = con.sql(
-            """
+            f"""
             select m.person, s.slice from counted_members as m
             inner join counted_slices as s
                 on m.occasion = s.occasion and m.dimension = s.dimension and m.slice_value = s.slice_value
-            where m.occasion = $1 order by m.person, s.slice
-            """,
-            params=[name],
+            where m.occasion = {one} order by m.person, s.slice
+            """
         ).fetchnumpy()
-        people = con.sql("select person_id from counted_people where occasion = $1 order by person", params=[name])
+        people = con.sql(f"select person_id from counted_people where occasion = {one} order by person")
         ids = [person_id for (person_id,) in people.fetchall()]
         count = len(ids)
-        silent = con.sql(
-            """
-            select c.slice_dimension, count(*) from could_answer as c
+        open_to = con.sql(
+            f"""
+            select c.slice_dimension, s.slice, c.people::double from could_answer as c
             inner join dimension_order as d on c.slice_dimension = d.slice_dimension
             left join counted_slices as s
                 on c.occasion = s.occasion and c.slice_dimension = s.slice_dimension and c.slice_value = s.slice_value
-            where c.occasion = $1 and s.slice is null group by c.slice_dimension
-            """,
-            params=[name],
+            where c.occasion = {one}
+            """
         ).fetchall()
+        most = np.full(len(told["slice"]), np.inf)
+        silent: dict[str, list[float]] = {}
+        for dimension, slice_, number in open_to:
+            if slice_ is None:
+                silent.setdefault(dimension, []).append(np.inf if number is None else number)
+            elif number is not None:
+                most[slice_] = number
         answered: dict[str, Bools] = {}
         value: dict[str, Floats] = {}
         pairs = con.sql(
-            """
-            select p.person, c.part, c.value::double as value from counted as c
+            f"""
+            select p.person, c.part, c.value from counted_answers as c
             inner join counted_people as p on c.occasion = p.occasion and c.person_id = p.person_id
-            where c.occasion = $1
-            """,
-            params=[name],
+            where c.occasion = {one}
+            """
         ).to_arrow_table()
         parts = pairs["part"].combine_chunks().dictionary_encode()
         code, person, told_value = parts.indices.to_numpy(), pairs["person"].to_numpy(), pairs["value"].to_numpy()
@@ -176,7 +193,7 @@ def occasions(
             len(order),
         )
         cut = Slices(list(told["slice_dimension"]), list(told["slice_value"]), table)
-        yield Occasion(name, cut, answered, value, ids, dict(silent))
+        yield Occasion(name, cut, answered, value, ids, most, silent)
 
 
 def table_of(people: int, person: Ints, cell: Ints, dimension: Ints, dimensions: int) -> Table:

@@ -1,27 +1,28 @@
 """What readers have already of an occasion, and what stays or is hidden because of that.
 
 The figures of two versions differ by those who came, went or answered otherwise, question by question. Where these are
-few in one of the questions, all figures of the occasion stay; for good, where somebody has gone meanwhile. Where they
-are many, the figures are made anew, and a slice in which only a few have changed is hidden.
+few in one of the questions, or all have in the same way, all figures of the occasion stay; for good, where somebody has
+gone meanwhile. Else the figures are made anew, and a slice in which only a few have changed, or all alike, is hidden.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
+from pipelines.database import literal
+from pipelines.protection.changes import BETWEEN, Change, all_alike, parts_of, questions
 from pipelines.protection.choosing import EVERYTHING, Key
 from pipelines.protection.earlier import hidden_beside
 from pipelines.protection.exposure import MANY, Bools
-from pipelines.protection.occasions import Hidden, Occasion
+from pipelines.protection.occasions import Hidden, Occasion, Slices, table_of
+from pipelines.protection.unanimity import hidden_for_unanimity
 
-# Between the parts that somebody has contributed to, and between a person and what they did.
-_BETWEEN = "\x1f"
 Slice = tuple[str, str]
 # Person → part → value.
 Contents = Mapping[str, Mapping[str, str]]
@@ -60,7 +61,7 @@ def settled_occasions_of(
             (select * from releases where person_id <> '' except select * from contents)
         ),
         people as (select distinct kind, occasion, person_id from differing)
-        select p.kind, p.occasion, b.slices is distinct from a.slices, b.content, a.content
+        select p.kind, p.occasion, p.person_id, b.slices is distinct from a.slices, b.content, a.content
         from people as p
         left join releases as b on p.kind = b.kind and p.occasion = b.occasion and p.person_id = b.person_id
         left join contents as a on p.kind = a.kind and p.occasion = a.occasion and p.person_id = a.person_id
@@ -77,17 +78,23 @@ def settled_occasions_of(
     more.subtract({one: count for one, count in could_answer.items()})
     people: Counter[tuple[str, str]] = Counter(gone)
     parts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    for kind, occasion, has_moved, before, after in changed:
-        then, now = _parts(before), _parts(after)
+    changes: dict[tuple[str, str], dict[str, dict[str, Change]]] = defaultdict(lambda: defaultdict(dict))
+    for kind, occasion, person, has_moved, before, after in changed:
+        then, now = parts_of(before), parts_of(after)
         people[kind, occasion] += 1
-        # Who has moved from slice to slice has in all parts.
-        parts[kind, occasion].update(part for part in {*then, *now} if has_moved or then.get(part) != now.get(part))
+        for part in {*then, *now}:
+            change = then.get(part), now.get(part)
+            # Who has moved from slice to slice has in all parts.
+            parts[kind, occasion][part] += has_moved or change[0] != change[1]
+            if change[0] != change[1]:
+                changes[kind, occasion][part][person] = change
     settled = []
     for one in known:
         minimum = larger.get(one[1], least[0] if least else 1)
-        fewest = min(parts[one].values(), default=0)
+        fewest = min(filter(None, parts[one].values()), default=0)
+        is_told = any(all_alike(part, some) for part, some in changes[one].items())
         # Nobody knows any more in which slices those were who are gone: whatever is made anew could be without them.
-        if gone[one] or min(people[one], fewest) < minimum:
+        if gone[one] or is_told or min(people[one], fewest) < minimum:
             # Who could answer and did not has no figure but the response rate.
             settled.append((*one, people[one] > 0 or 0 < abs(more[one]) < minimum, people[one]))
     kinds, occasions, keeps, counts = zip(*settled, strict=True) if settled else ((), (), (), ())
@@ -99,10 +106,6 @@ def settled_occasions_of(
             "people_changed": pa.array(counts, "int64"),
         }
     )
-
-
-def _parts(content: str | None) -> dict[str, str]:
-    return dict(one.rsplit("=", 1) for one in content.split(_BETWEEN)) if content else {}
 
 
 @dataclass(frozen=True)
@@ -141,21 +144,53 @@ class Released:
             then = {key: _who(people, part, before) for key, people in shown.items()}
             known: dict[int, list[frozenset[str]]] = {}
             changed: dict[int, int] = {}
+            # Who has changed, as far as it is seen in a slice: somebody who moved came to one and left another.
+            seen: dict[tuple[str, Change], list[int]] = defaultdict(list)
             for number, key in enumerate(zip(slices.dimension, slices.value, strict=True)):
                 differing = then.get(key, frozenset()) ^ _who(members[number], part, now)
-                people = {name.partition(_BETWEEN)[0] for name in differing}
-                if key in then and 0 < len(people) < minimum:
+                people: dict[str, Change] = {}
+                for name in differing if key in then else ():
+                    person, _, content = name.partition(BETWEEN)
+                    old, new = people.get(person, (None, None))
+                    people[person] = (content, new) if name in then[key] else (old, content)
+                if 0 < len(people) < minimum:
                     known[number], changed[number] = [then[key]], len(people)
-            names = [f"{person}{_BETWEEN}{now.get(person, {}).get(part)}" for person in occasion.people]
+                for one in people.items():
+                    seen[one].append(number)
+            names = [f"{person}{BETWEEN}{now.get(person, {}).get(part)}" for person in occasion.people]
             beside = [people for (dimension, _), people in then.items() if few[dimension] <= MANY]
             # Somebody who answered otherwise is two of the unknowns.
             hidden = hidden_beside(slices, names, hidden, known, changed, beside, minimum, 2 * minimum - 1)
+            hidden = _hidden_for_alike(slices, part, seen, hidden)
         return hidden
+
+
+def _hidden_for_alike(
+    slices: Slices, part: str, seen: Mapping[tuple[str, Change], Sequence[int]], hidden: Bools
+) -> Bools:
+    """Hides slices, too, in which those who have changed all did alike, or from which it follows.
+
+    Args:
+        slices: of the occasion.
+        part: in which they have changed.
+        seen: who has changed, and how → the slices in which that is seen.
+        hidden: of each slice, whether it is hidden anyway.
+    """
+    if not seen:
+        return hidden
+    names, dimension = np.unique(slices.dimension, return_inverse=True)
+    person = np.repeat(np.arange(len(seen)), [len(numbers) for numbers in seen.values()])
+    cell = np.array([number for numbers in seen.values() for number in numbers], dtype=np.int64)
+    table = table_of(len(seen), person, cell, dimension, len(names))
+    for ends, yes_only in questions(part, {str(n): change for n, (_, change) in enumerate(seen)}):
+        yes, no = np.array([ends.get(str(n), (0.0, 0.0)) for n in range(len(seen))]).T
+        hidden = hidden_for_unanimity(table, yes, no, hidden, yes_only)
+    return hidden
 
 
 def _who(people: Iterable[str], part: str, contents: Contents) -> frozenset[str]:
     """Those of some people who have contributed to a part, each with what they did."""
-    return frozenset(f"{one}{_BETWEEN}{contents[one][part]}" for one in people if part in contents.get(one, {}))
+    return frozenset(f"{one}{BETWEEN}{contents[one][part]}" for one in people if part in contents.get(one, {}))
 
 
 def released(
@@ -175,22 +210,21 @@ def released(
         hidden, releases: of the version that readers have, `hidden_slices` and `releases`.
         contents: `release_contents`.
     """
-    settled_ones = con.sql("select occasion from settled where kind = $1", params=[kind]).fetchall()
+    settled_ones = con.sql(f"select occasion from settled where kind = {literal(kind)}").fetchall()
     decisions: dict[str, list[Hidden]] = {occasion: [] for (occasion,) in settled_ones}
     gone: dict[str, set[Slice]] = defaultdict(set)
-    for row in con.sql("select * from hidden where kind = $1 order by all", params=[kind]).fetchall():
+    for row in con.sql(f"select * from hidden where kind = {literal(kind)} order by all").fetchall():
         if row[1] in decisions:
             decisions[row[1]].append(row)
         elif not row[4]:
             gone[row[1]].add(row[2:4])
     rows = con.sql(
-        "select occasion, person_id, slices from releases where kind = $1 and person_id <> '' "
-        "and not list_contains($2, occasion)",
-        params=[kind, list(decisions)],
+        f"select occasion, person_id, slices from releases where kind = {literal(kind)} and person_id <> '' "
+        f"and not list_contains({_list(decisions)}, occasion)"
     ).fetchall()
     shown: dict[str, dict[Slice, set[str]]] = defaultdict(dict)
     for occasion, person, slices in rows:
-        for one in slices.split(_BETWEEN):
+        for one in slices.split(BETWEEN):
             dimension, _, value = one.partition("=")
             if (dimension, value) not in gone[occasion]:
                 shown[occasion].setdefault((dimension, value), set()).add(person)
@@ -203,10 +237,13 @@ def _contents(
 ) -> dict[str, dict[str, dict[str, str]]]:
     found: dict[str, dict[str, dict[str, str]]] = {occasion: {} for occasion in occasions}
     rows = con.sql(
-        "select occasion, person_id, content from told where kind = $1 and list_contains($2, occasion) "
-        "and person_id <> ''",
-        params=[kind, occasions],
+        f"select occasion, person_id, content from told where kind = {literal(kind)} "
+        f"and list_contains({_list(occasions)}, occasion) and person_id <> ''"
     )
     for occasion, person, content in rows.fetchall() if occasions else ():
-        found[occasion][person] = _parts(content)
+        found[occasion][person] = parts_of(content)
     return found
+
+
+def _list(texts: Iterable[str]) -> str:
+    return f"[{', '.join(map(literal, texts))}]::varchar[]"

@@ -9,9 +9,11 @@ import duckdb
 import numpy as np
 from scipy import sparse
 
+from pipelines.database import literal
 from pipelines.protection.choosing import EVERYTHING, Key, Question, Use, decide
 from pipelines.protection.exposure import Bools, Floats, Ints
 from pipelines.protection.occasions import Hidden, Occasion, Rules, hidden_rows, occasions
+from pipelines.protection.raters import Means, hidden_for_raters
 from pipelines.protection.released import Released
 from pipelines.protection.unanimity import FEW, certain, hidden_for_unanimity, incidence
 
@@ -27,6 +29,7 @@ def hidden_in_reviews(
     slices: duckdb.DuckDBPyRelation,
     scores: duckdb.DuckDBPyRelation,
     reviewees: duckdb.DuckDBPyRelation,
+    ratings: duckdb.DuckDBPyRelation,
     before: Released,
 ) -> list[Hidden]:
     """The decisions on `rating_distribution` and `rating_gap`.
@@ -37,6 +40,7 @@ def hidden_in_reviews(
         slices: `hist_review_slices`.
         scores: `agg_review_competency`.
         reviewees: `fct_reviewee`.
+        ratings: `fct_review_rating`.
         before: what readers have already.
     """
     counted = con.sql(
@@ -53,18 +57,50 @@ def hidden_in_reviews(
     )
     members = con.sql("select cycle as occasion, reviewee_id as person_id, slice_dimension, slice_value from slices")
     hidden: list[Hidden] = []
-    could_answer = con.sql("select distinct occasion, slice_dimension, slice_value from members")
+    could_answer = con.sql(
+        "select distinct occasion, slice_dimension, slice_value, null::bigint as people from members"
+    )
     mine = rules.dimensions_of(("rating_distribution", "rating_gap"))
     cycles = con.sql("select distinct occasion from counted order by occasion").fetchall()
     for occasion in occasions(con, members, counted, could_answer, mine, [cycle for (cycle,) in cycles]):
         if occasion.name in before.settled:
             hidden += before.settled[occasion.name]
-        elif hidden_here := _decide(occasion, rules, before.hidden(occasion, rules.minimum_of(occasion.name))):
+            continue
+        anyway = before.hidden(occasion, rules.minimum_of(occasion.name))
+        if hidden_here := _decide(occasion, rules, _raters(con, ratings, occasion), anyway):
             hidden += hidden_rows("review", occasion, hidden_here)
     return hidden
 
 
-def _decide(occasion: Occasion, rules: Rules, anyway: Bools | None) -> dict[Key, Bools]:
+def _raters(
+    con: duckdb.DuckDBPyConnection, ratings: duckdb.DuckDBPyRelation, occasion: Occasion
+) -> dict[str, sparse.csr_array]:
+    """Of each part, people × raters. Who does not give their name is taken for one person for each they rate."""
+    told = con.sql(
+        f"""
+        with named as (
+            select distinct
+                p.person, r.relationship || ':' || r.competency as part,
+                coalesce(r.rater_id, '? ' || r.reviewee_id) as rater
+            from ratings as r
+            inner join counted_people as p on r.cycle = p.occasion and r.reviewee_id = p.person_id
+            where r.cycle = {literal(occasion.name)} and r.score_100 is not null
+        )
+        select person, part, dense_rank() over (order by rater) - 1 as rater from named order by part, person, rater
+        """
+    ).fetchnumpy()
+    shape = len(occasion.people), len(np.unique(told["rater"]))
+    found = {}
+    for part in occasion.answered:
+        rows = np.flatnonzero(told["part"] == part)
+        place = told["person"][rows], told["rater"][rows]
+        found[part] = sparse.csr_array((np.ones(len(rows)), place), shape)
+    return found
+
+
+def _decide(
+    occasion: Occasion, rules: Rules, raters: Mapping[str, sparse.csr_array], anyway: Bools | None
+) -> dict[Key, Bools]:
     means = _means(occasion)
     gap = rules.dimensions["rating_gap"]
     # What all who have a rating come to must not give those away who count otherwise elsewhere.
@@ -77,10 +113,43 @@ def _decide(occasion: Occasion, rules: Rules, anyway: Bools | None) -> dict[Key,
         rated = occasion.answered[_RATING_PART] * 1.0
         questions.insert(0, [Use(_RATING, rated, rules.dimensions["rating_distribution"])])
     minimum = rules.minimum_of(occasion.name)
-    decided = decide(occasion.slices, questions, minimum, anyway=anyway, silent=occasion.silent)
+    decided = decide(
+        occasion.slices, questions, minimum, anyway=anyway, open_to=(occasion.could_answer, occasion.silent)
+    )
+    if decided:
+        _hide_for_raters(occasion, decided, means, rules, raters)
     if decided and rules.hides_unanimity:
         _Alike(occasion, decided, means, rules).hide()
     return decided
+
+
+def _hide_for_raters(
+    occasion: Occasion,
+    decided: dict[Key, Bools],
+    means: Mapping[Key, Mapping[str, Floats]],
+    rules: Rules,
+    raters: Mapping[str, sparse.csr_array],
+) -> None:
+    """Adds what is hidden as too few raters are behind it: of a perspective, and of the gaps to it."""
+    outside = occasion.slices.outside(rules.dimensions["rating_gap"])
+    nobody = np.zeros(len(occasion.people))
+    for perspective in sorted({part.partition(":")[0] for part in occasion.answered if part != _RATING_PART}):
+        akin = [key for key in means if perspective in key[0]]
+        further = np.zeros(len(outside), dtype=bool)
+        shown = {}
+        for part in occasion.answered:
+            uses = [
+                (means[key][part], outside | decided.get(key, decided[EVERYTHING]))
+                for key in akin
+                if part.startswith(f"{perspective}:") and means[key].get(part, nobody).any()
+            ]
+            if uses:
+                one = Means.of(uses, raters[part])
+                shown[one.look] = one
+        for one in shown.values():
+            further |= hidden_for_raters(occasion.slices.table.cell_of, one, rules.minimum_perspective, further)
+        for key in akin if further.any() else ():
+            decided[key] = decided.get(key, decided[EVERYTHING]) | (further & ~outside)
 
 
 def _means(occasion: Occasion) -> dict[Key, dict[str, Floats]]:

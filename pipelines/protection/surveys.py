@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import duckdb
 
+from pipelines.database import literal
 from pipelines.protection.alike import ALL, ENPS, MARTS, Alike, groups_of
 from pipelines.protection.choosing import Key, Use, decide
 from pipelines.protection.earlier import Earlier
@@ -45,24 +48,25 @@ def hidden_in_surveys(
     members = con.sql(
         "select survey_id as occasion, respondent_id as person_id, slice_dimension, slice_value from slices"
     )
-    could_answer = con.sql("select survey_id as occasion, slice_dimension, slice_value from invited")
+    could_answer = con.sql(
+        "select survey_id as occasion, slice_dimension, slice_value, could_answer as people from invited"
+    )
     order = con.sql("select survey_id from surveys order by launched_on, survey_id").fetchall()
     # What readers have was decided first.
     names = sorted((survey for (survey,) in order), key=lambda survey: survey not in before.settled)
+    traits_of: dict[str, list[tuple[str, str | None, bool]]] = defaultdict(list)
+    told_traits = con.sql("select distinct occasion, is_enps, part, driver from counted order by all").fetchall()
+    for survey, is_enps, part, driver in told_traits:
+        traits_of[survey].append((part, driver, is_enps))
     hidden: list[Hidden] = []
     earlier = Earlier()
     mine = rules.dimensions_of(MARTS.values())
     for occasion in occasions(con, members, counted, could_answer, mine, names):
         minimum = rules.minimum_of(occasion.name)
-        told = con.sql(
-            "select respondent_id, min(employee_id) from answers where survey_id = $1 group by all",
-            params=[occasion.name],
-        )
+        survey = literal(occasion.name)
+        told = con.sql(f"select respondent_id, min(employee_id) from answers where survey_id = {survey} group by all")
         employees = dict(told.fetchall())
-        traits = con.sql(
-            "select distinct part, driver, is_enps from counted where occasion = $1 order by is_enps, part",
-            params=[occasion.name],
-        ).fetchall()
+        traits = traits_of[occasion.name]
         grouped = groups_of(traits)
         parents: dict[Key, Key] = {}
         answered: dict[Key, Bools] = {}
@@ -90,7 +94,7 @@ def hidden_in_surveys(
             parents,
             anyway,
             of_enps,
-            occasion.silent,
+            (occasion.could_answer, occasion.silent),
         )
         earlier.remember(groups, decided)
         if decided and rules.hides_unanimity:

@@ -389,8 +389,10 @@ def _reviews(c: Chooser, rng: random.Random, ids: list[str], days: list[date]) -
         submitted = _occasion(c, days, submitted) if c.whole(0, 4) else None
         low, high = c.one([(1, 5), (1, 5), (1, 4), (1, 10)])
         turned = c.whole(0, 3) == 0
-        for person in ids:
-            raters = [("self", person), ("manager", ids[0])]
+        # From a company whose head rates everybody to teams of one or two.
+        leads = ids[: rng.choice([1, 4, 4, 9])]
+        for place, person in enumerate(ids):
+            raters = [("self", person), ("manager", leads[place % len(leads)])]
             raters += [("peer", other) for other in rng.sample(ids, min(len(ids), rng.randint(0, 3)))]
             raters += [(kind, rng.choice(ids)) for kind in ("report", "observer", "manager") if rng.random() < 0.4]
             for relationship, rater in dict.fromkeys(raters):

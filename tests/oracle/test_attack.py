@@ -48,6 +48,7 @@ def test_nothing_of_few_people_and_nobodys_answer_follows_from_what_is_published
     warehouse.give(company)
     for occasion in (*attack.surveys(warehouse), *attack.reviews(warehouse)):
         assert occasion.exposes(K) == [], (occasion.kind, occasion.name)
+        assert occasion.exposes_raters(K) == [], occasion.name
         assert occasion.certain() == [], (occasion.kind, occasion.name)
 
 
@@ -165,14 +166,26 @@ def test_the_attacks_work_where_only_small_groups_are_hidden(warehouse):
     assert min(exposed, certain) > shown / 2 > 2
 
 
+def test_the_attack_on_raters_works_where_one_of_them_is_enough():
+    warehouse = Warehouse(compiled(**SETTINGS, minimum_perspective=1))
+    exposed = 0
+    for seed in range(30):
+        exposed += any(occasion.exposes_raters(K) for occasion in attack.reviews(warehouse.give(seeded_company(seed))))
+    assert exposed > 2
+
+
 def test_it_is_not_known_how_many_of_a_small_group_answered():
-    """But where a dimension is hidden as a whole."""
+    """But where a dimension is hidden as a whole; headcounts do not tell either, but where they would anyway."""
     warehouse = Warehouse(compiled(**PLAIN))
-    seen = 0
+    seen = by_headcount = 0
     for seed in range(16):
         warehouse.give(seeded_company(seed))
         for hidden in attack.numbers(warehouse, PLAIN["minimum_group"]):
             if hidden.reason == "below_minimum" and not hidden.is_whole:
                 seen += 1
-                assert hidden.low < hidden.high, hidden
+                assert hidden.by_total[0] < hidden.by_total[1], hidden
+                if hidden.anyway[0] < hidden.anyway[1]:
+                    by_headcount += 1
+                    assert hidden.by_headcount[0] < hidden.by_headcount[1], hidden
     assert seen
+    assert by_headcount

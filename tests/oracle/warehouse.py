@@ -17,9 +17,13 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from pipelines import building
+from pipelines.database import connect
 from pipelines.entities import ENTITIES, SQL_TYPES
 from pipelines.models import earlier_tables, types_of_marts
+from pipelines.profiles import load_profiles
 from pipelines.pseudonyms import pseudonyms
+from pipelines.runs import clear, last_run
 from pipelines.settings import DBT_PROJECT, Settings
 
 Company = Mapping[str, Iterable[Mapping[str, Any]]]
@@ -139,6 +143,22 @@ class Warehouse:
             if name == "employees":
                 people |= {row[key] for row in rows for key in ("employee_id", "manager_id") if row.get(key)}
         self.name_people(sorted(people))
+
+    def load_run(self, settings: Settings) -> None:
+        """Makes the source tables of what the last run of a warehouse had validated."""
+        run = last_run(settings)
+        assert run
+        profiles = load_profiles(settings.profiles)
+        run.begin()
+        for entity in ENTITIES.values():
+            building.add_entity(run, entity, run.loads(entity.name), profiles)
+        building.add_pseudonyms(run)
+        with connect(settings, run.database, read_only=True) as con:
+            for name in (*ENTITIES, "person_pseudonyms"):
+                self.con.register("given", con.execute(f'select * from validated."{name}"').to_arrow_table())
+                self.con.execute(f'create or replace table build.validated."{name}" as select * from given')
+                self.con.unregister("given")
+        clear(settings)
 
     def name_people(self, people: list[str]) -> None:
         named = pa.table(

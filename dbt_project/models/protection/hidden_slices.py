@@ -18,6 +18,7 @@ def model(dbt, session):
         review_slices=dbt.ref("hist_review_slices"),
         review_scores=dbt.ref("agg_review_competency"),
         reviewees=dbt.ref("fct_reviewee"),
+        review_ratings=dbt.ref("fct_review_rating"),
         settled_occasions=dbt.ref("settled_occasions"),
         earlier_hidden=dbt.source("earlier", "hidden_slices"),
         earlier_releases=dbt.source("earlier", "releases"),

@@ -9,7 +9,8 @@ select
     '{{ dimension }}' as slice_dimension,
     {{ loop.index }} as place,
     {{ var('minimum_group') }} as minimum_group,
-    '{{ var('unanimity') }}' as unanimity
+    '{{ var('unanimity') }}' as unanimity,
+    {{ var('minimum_perspective') }} as minimum_perspective
 {% if not (is_last and loop.last) %}union all
 {% endif -%}
 {%- endfor -%}

@@ -6,7 +6,10 @@ with answers as (
     select
         survey_id,
         respondent_id,
-        {{ list_of("item_id || '=' || cast(score_100 as varchar)", between, 'item_id') }} as content
+        -- The score, and f, n or u for favourable, neutral and unfavourable.
+        {{ list_of(
+            "item_id || '=' || cast(score_100 as varchar) || substring(favourability, 1, 1)", between, 'item_id'
+        ) }} as content
     from {{ ref('fct_survey_answer') }}
     where is_counted
     group by survey_id, respondent_id
