@@ -6,7 +6,7 @@ export DO_NOT_TRACK := 1
 LANDING ?= sample
 WAREHOUSE ?= warehouse
 
-.PHONY: run test test-oracle test-mutants test-faults setup dev check bench loss lock picture clean help
+.PHONY: run test test-oracle test-mutants test-faults setup dev check bench bench-protection loss lock picture clean help
 
 run: setup sample ## Publish the marts of the sample company (or of LANDING=folder)
 	@$(BIN)/perfwh run --landing $(LANDING) --warehouse $(WAREHOUSE)
@@ -44,6 +44,9 @@ check: setup ## Format, lint, types, SQL, definitions, then the tests
 
 bench: setup ## Measure each stage at 20,000 people × 36 months, beside one hand-written SQL script
 	@$(BIN)/python scripts/bench.py
+
+bench-protection: setup ## What hiding small groups takes of a run: 20,000 people × 12 surveys × 8 dimensions × 12 drivers
+	@$(BIN)/python scripts/bench_protection.py
 
 loss: setup ## What hiding small groups costs, beside the best choice there is
 	@$(BIN)/python scripts/loss.py --tables 200

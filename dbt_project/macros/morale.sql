@@ -10,7 +10,7 @@
         select
             survey_id,
             {{ group }},
-            {{ list_of("item_id || ':' || cast(scale_min as varchar) || '-' || cast(scale_max as varchar)", '|', 'item_id') }} as items
+            {{ list_of("item_id || ':' || cast(scale_min as varchar) || '-' || cast(scale_max as varchar)", '|') }} as items
         from (
             select distinct a.survey_id, g.{{ group }}, a.item_id, i.scale_min, i.scale_max
             from {{ ref('fct_survey_answer') }} as a

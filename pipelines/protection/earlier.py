@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from scipy import sparse
 
 from pipelines.protection.choosing import EVERYTHING, Key
 from pipelines.protection.exposure import MANY, Bools, Table, hidden_slices
 from pipelines.protection.occasions import Occasion, Slices
+from pipelines.protection.owners import hidden_for_owners
+from pipelines.protection.unanimity import incidence
 
 # In groups of fewer than so many times k, it is likely that most answer as they did before.
 _ANSWER_AS_BEFORE = 4
@@ -70,7 +73,7 @@ class Earlier:
         # Who has gone since has no cell in this survey.
         names = [employees.get(respondent) or respondent for respondent in occasion.people]
         beside = [before for number in few for before in known[number]]
-        return hidden_beside(slices, names, hidden, known, changed, beside, minimum, minimum)
+        return hidden_beside(slices, names, hidden, known, changed, beside, minimum)
 
     def remember(self, groups: Sequence[tuple[tuple[str, str], People]], decided: Mapping[Key, Bools]) -> None:
         """Keeps what a survey shows."""
@@ -88,7 +91,7 @@ def hidden_beside(
     changed: Mapping[int, int],
     beside: Sequence[frozenset[str]],
     minimum: int,
-    minimum_of_unknowns: int,
+    owner_of: Callable[[str], str] | None = None,
 ) -> Bools:
     """Which slices are hidden where sums over other groups of nearly the same people are known.
 
@@ -103,7 +106,7 @@ def hidden_beside(
         changed: slice → by how many.
         beside: all groups that are known beside the slices, by the names of their people.
         minimum: people that a figure needs.
-        minimum_of_unknowns: the same, where a person may be several of the names.
+        owner_of: whose a name is, where a person may be several of the names.
     """
     hidden = hidden.copy()
     hidden[list(known)] = True
@@ -130,4 +133,11 @@ def hidden_beside(
         np.append(np.full(count, -1), slices.table.dimension),
         np.append(np.full(count, -1), slices.table.slice_of),
     )
-    return hidden_slices(table, np.ones(len(place)), minimum_of_unknowns, hidden)
+    if owner_of is None:
+        return hidden_slices(table, np.ones(len(place)), minimum, hidden)
+    whose, number_of = np.unique([owner_of(name) for name in place], return_inverse=True)
+    mine = sparse.csr_array((np.ones(len(place)), (np.arange(len(place)), number_of)), (len(place), len(whose)))
+    name, counts = np.unique(dimension, return_counts=True)
+    is_team = np.isin(dimension, name[counts > MANY])
+    cells = incidence(cell_of, np.append(np.zeros(count, dtype=bool), is_team)).T.toarray()
+    return hidden | (hidden_for_owners(cells, table.slice_of, mine, minimum, hidden | is_team) & ~is_team)

@@ -140,6 +140,7 @@ class Released:
         ]
         hidden = slices.sizes(np.ones(len(occasion.people), dtype=bool)) < minimum
         few = Counter(dimension for dimension, _ in shown)
+        looked_at = set()
         for part in sorted({part for parts in (*before.values(), *now.values()) for part in parts}):
             then = {key: _who(people, part, before) for key, people in shown.items()}
             known: dict[int, list[frozenset[str]]] = {}
@@ -157,10 +158,16 @@ class Released:
                     known[number], changed[number] = [then[key]], len(people)
                 for one in people.items():
                     seen[one].append(number)
-            names = [f"{person}{BETWEEN}{now.get(person, {}).get(part)}" for person in occasion.people]
-            beside = [people for (dimension, _), people in then.items() if few[dimension] <= MANY]
-            # Somebody who answered otherwise is two of the unknowns.
-            hidden = hidden_beside(slices, names, hidden, known, changed, beside, minimum, 2 * minimum - 1)
+            # Parts in which the same people have changed, and the same have not, tell the same.
+            look = (
+                frozenset((person, *[one is None for one in change]) for person, change in seen),
+                frozenset(person for person in occasion.people if part in now.get(person, {})),
+            )
+            if seen and look not in looked_at:
+                looked_at.add(look)
+                names = [f"{person}{BETWEEN}{now.get(person, {}).get(part)}" for person in occasion.people]
+                beside = [people for (dimension, _), people in then.items() if few[dimension] <= MANY]
+                hidden = hidden_beside(slices, names, hidden, known, changed, beside, minimum, _owner)
             hidden = _hidden_for_alike(slices, part, seen, hidden)
         return hidden
 
@@ -186,6 +193,10 @@ def _hidden_for_alike(
         yes, no = np.array([ends.get(str(n), (0.0, 0.0)) for n in range(len(seen))]).T
         hidden = hidden_for_unanimity(table, yes, no, hidden, yes_only)
     return hidden
+
+
+def _owner(name: str) -> str:
+    return name.partition(BETWEEN)[0]
 
 
 def _who(people: Iterable[str], part: str, contents: Contents) -> frozenset[str]:

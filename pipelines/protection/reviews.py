@@ -13,12 +13,15 @@ from pipelines.database import literal
 from pipelines.protection.choosing import EVERYTHING, Key, Question, Use, decide
 from pipelines.protection.exposure import Bools, Floats, Ints
 from pipelines.protection.occasions import Hidden, Occasion, Rules, hidden_rows, occasions
-from pipelines.protection.raters import Means, hidden_for_raters
+from pipelines.protection.owners import Means, hidden_for_raters
 from pipelines.protection.released import Released
-from pipelines.protection.unanimity import FEW, certain, hidden_for_unanimity, incidence
+from pipelines.protection.unanimity import certain, hidden_for_unanimity, incidence
 
 # Of more scores, only what stands in one row each is looked at.
 _NOT_MANY = 2000
+# The same of ratings, times the bands that each may be in; of these few, whether only whole people can be in them so.
+_NOT_MANY_RATINGS = 20_000
+_FEW_RATINGS = 200
 _RATING: Key = ("rating", "")
 _RATING_PART = "rating:"
 
@@ -230,18 +233,26 @@ class _Alike:
         return hidden_for_unanimity(self.occasion.slices.table, yes, no, ~shown, yes_only) & shown
 
     def _check_ratings(self) -> None:
-        """Hides slices, the smallest first, until nobody's rating is certain; where there are few."""
-        rated, band = self.occasion.answered[_RATING_PART], self.occasion.value[_RATING_PART]
-        bands, count = np.unique(band[rated]), len(self.occasion.slices.value)
-        if rated.sum() * len(bands) > FEW:
+        """Hides slices, the smallest first, until nobody's rating is certain; where there are not many."""
+        rated = np.flatnonzero(self.occasion.answered[_RATING_PART])
+        bands, band = np.unique(self.occasion.value[_RATING_PART][rated], return_inverse=True)
+        count = len(self.occasion.slices.value)
+        if len(rated) * len(bands) > _NOT_MANY_RATINGS:
             return
-        # A rating is a yes to one of the bands.
-        truth = np.concatenate([rated * (band == one) for one in bands])
-        choices = sparse.hstack([sparse.eye_array(len(rated))] * len(bands))
+        is_of_band = sparse.csr_array((np.ones(len(rated)), (np.arange(len(rated)), band)))
         while True:
-            of_band = self._sums(_RATING) @ sparse.diags_array(rated * 1.0)
-            rows = sparse.block_diag([of_band] * len(bands), format="csr")
-            told = certain(sparse.vstack([rows, choices]).tocsr(), truth, truth > 0, is_whole=True)
+            sums = self._sums(_RATING)[:, rated]
+            # Of bands that nobody has in some slice of theirs, nobody asks any more: the rest are a person's choices.
+            is_open = (sums.T @ ((sums @ is_of_band).toarray() == 0)) == 0
+            person, choice = np.nonzero(is_open)
+            truth = (band[person] == choice) * 1.0
+            of_band = [sums[:, person[choice == one]] for one in range(len(bands))]
+            order = np.argsort(choice, kind="stable")
+            rows = sparse.block_diag(of_band, format="csr")
+            person, truth = person[order], truth[order]
+            choices = sparse.csr_array((np.ones(len(person)), (person, np.arange(len(person)))))
+            every = sparse.vstack([rows, choices]).tocsr()
+            told = certain(every, truth, truth > 0, is_whole=len(truth) <= _FEW_RATINGS)
             if not self._hide_smallest([_RATING], rows, told, count):
                 break
 

@@ -5,10 +5,11 @@ They are too large for all sets of few people to be tried, so sets are searched 
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from pipelines.settings import load_settings
-from tests.integration import test_reference_figures as figures
 from tests.oracle import attack
 from tests.oracle.warehouse import Warehouse, compiled
 
@@ -19,9 +20,10 @@ SETS = {
         ("employee_data.csv", "employee_engagement_survey_data.csv", "training_and_development_data.csv"),
     ),
     "justkaizen": ("justkaizen", ("raw_employees.csv", "raw_job_history.csv", "raw_performance.csv")),
-    "nusantara": ("nusantara_hr/clean", figures.NUSANTARA),
 }
 K = 5
+# Small cells of a survey whose counts are bounded; a survey has up to a thousand, a second each.
+CELLS = int(os.environ.get("ATTACKED_CELLS", "6"))
 
 
 @pytest.fixture(params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in SETS])
@@ -43,9 +45,13 @@ def test_nothing_of_few_people_follows_from_what_is_published_of_them(published)
     seen = 0
     for occasion in (*attack.surveys(published), *attack.reviews(published)):
         seen += 1
-        assert occasion.exposes_in_search(K) == [], (occasion.kind, occasion.name)
-        assert occasion.certain() == [], (occasion.kind, occasion.name)
-        assert occasion.pinned() == [], (occasion.kind, occasion.name)
+        if occasion.kind == "survey":
+            assert occasion.exposes_in_search(K) == [], occasion.name
+            assert occasion.certain() == [], occasion.name
+            assert occasion.pinned(CELLS) == [], occasion.name
+        else:
+            # Of more than 200 ratings only real numbers are promised (docs/protection.md).
+            assert occasion.certain(whole_numbers=False) == [], occasion.name
     assert seen
 
 

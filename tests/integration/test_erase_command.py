@@ -10,6 +10,7 @@ import duckdb
 import pytest
 
 from pipelines import locking
+from pipelines.defs.retention import forget_expired, weekly_retention
 from pipelines.defs.sources import landing_files
 from pipelines.settings import load_settings
 from tests.conftest import Outcome, perfwh
@@ -130,3 +131,29 @@ def test_a_tombstone_can_be_lifted(erased, tmp_path):
     assert perfwh(*lift, **where).returncode == 0
     assert perfwh(*lift, **where).returncode == 2
     assert json.loads((tmp_path / "landing" / ".perfwh-erased.json").read_text())["people"] == []
+
+
+def test_rows_that_are_too_old_go_on_a_schedule(planted_company, tmp_path_factory, monkeypatch):
+    """As Dagster does it: the schedule asks for a run where there is something to forget, and the run forgets it."""
+    _, _, whole = planted_company
+    folder = tmp_path_factory.mktemp("retention") / "company"
+    shutil.copytree(whole, folder, symlinks=True)
+    for name, value in {
+        "PERFWH_LANDING": str(folder / "landing"),
+        "PERFWH_WAREHOUSE": str(folder / "warehouse"),
+        "DAGSTER_HOME": str(folder / "dagster"),
+        **ENVIRONMENT,
+    }.items():
+        monkeypatch.setenv(name, value)
+    with dg.build_schedule_context() as context:
+        assert isinstance(weekly_retention(context), dg.SkipReason)
+        monkeypatch.setenv("PERFWH_RETENTION_DAYS", json.dumps({"survey_responses": 1}))
+        assert isinstance(weekly_retention(context), dg.RunRequest)
+    before = json.loads((folder / "warehouse" / "published" / "manifest.json").read_text())
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert forget_expired.execute_in_process(instance=instance, raise_on_error=False).success
+    after = json.loads((folder / "warehouse" / "published" / "manifest.json").read_text())
+    assert before["version"] != after["version"]
+    assert [path.name for path in (folder / "warehouse" / "versions").iterdir()] == [after["version"]]
+    assert before["row_counts"]["restricted.fct_survey_answer"] > 0
+    assert after["row_counts"]["restricted.fct_survey_answer"] == 0

@@ -24,6 +24,8 @@ from scipy import optimize, sparse
 
 from tests.oracle.warehouse import Warehouse
 
+# After which whole numbers are not looked for any more: another way is likely, and hard to find.
+_SECONDS = 10
 PERSPECTIVES = ("self", "manager", "peer", "report")
 # What an equation multiplies each unknown with; an unknown is a person and what they answered.
 Unknown = tuple[str, str]
@@ -126,13 +128,13 @@ class Occasion:
                 matrix[number, place] = factor
         return Program(matrix.tocsr(), len(self.equations), groups, self.answers, chosen)
 
-    def certain(self) -> list[Unknown]:
+    def certain(self, whole_numbers: bool = True) -> list[Unknown]:
         """The answers that are the same whatever people answered; of choices, those that were made."""
-        return self.program.certain() if self.equations else []
+        return self.program.certain(whole_numbers) if self.equations else []
 
-    def pinned(self) -> list[Equation]:
-        """The counts of small hidden cells that are the same whatever people answered."""
-        return self.program.pinned(self.small) if self.equations else []
+    def pinned(self, at_most: int = 1000) -> list[Equation]:
+        """The counts of small hidden cells that are the same whatever people answered; of some, where there are many."""
+        return self.program.pinned(self.small[:: -(-len(self.small) // at_most) or 1]) if self.equations else []
 
     def exposes_in_search(self, minimum: int) -> list[frozenset[str]]:
         """As `exposes`, for occasions of many people: not of all sets of few, see `Program.exposed`."""
@@ -192,21 +194,21 @@ class Program:
             constraints=constraints,
             bounds=optimize.Bounds(0, np.append(self.sizes, parts)),
             integrality=np.append(integral, integral[some]),
-            options={"time_limit": 60},
+            options={"time_limit": _SECONDS},
         )
         assert found.x is not None or integral.any(), found.message
         return found.x
 
-    def certain(self) -> list[Unknown]:
+    def certain(self, whole_numbers: bool) -> list[Unknown]:
         """The answers that are the same in all ways that have the same sums, by linear, then by integer programming."""
         is_full = self.truth == self.sizes
         is_choice = np.array([group[0] in self.chosen for group in self.groups])
-        for integral in (np.zeros(len(self.groups)), self.is_whole):
+        for integral in (np.zeros(len(self.groups)), self.is_whole)[: 1 + whole_numbers]:
             # Whose answer has been another in some way is not certain.
             left = is_full | ((self.truth == 0) & ~is_choice)
             while left.any():
                 other = self.other(np.where(is_full, 1.0, -1.0) * left, integral)
-                moved = left & (np.abs((self.truth if other is None else other) - self.truth) > 1e-6)
+                moved = left & (np.abs((self.truth if other is None else other) - self.truth) > 1e-3)
                 if not moved.any():
                     break
                 left &= ~moved
@@ -215,7 +217,10 @@ class Program:
         return []
 
     def pinned(self, cells: Iterable[Equation]) -> list[Equation]:
-        """Of some sums of yes and no, those that are the same in all ways that have the same sums."""
+        """Of some sums of yes and no, those that are the same in all ways that have the same sums.
+
+        Whole numbers are looked for where other numbers leave room for one or two of them.
+        """
         place = {unknown: number for number, group in enumerate(self.groups) for unknown in group}
         found = []
         for cell in cells:
@@ -225,8 +230,10 @@ class Program:
             counted = np.append(np.zeros(len(self.groups)), np.ones(len(within)))
             for integral in (np.zeros(len(self.groups)), self.is_whole):
                 ends = [self.other(sign * counted, integral, within) for sign in (1, -1)]
-                if all(end is not None for end in ends) and counted @ (ends[1] - ends[0]) < 1e-6:
+                room = counted @ (ends[1] - ends[0]) if all(end is not None for end in ends) else 2
+                if room < 1e-6:
                     found.append(cell)
+                if not 1e-6 < room < 2:
                     break
         return found
 
@@ -264,7 +271,9 @@ class Program:
             for one, two in itertools.combinations(same, 2):
                 add(few[one], few[two])
         first, second = np.triu_indices(len(few), 1)
-        is_few = np.array([len(people[few[a]] | people[few[b]]) < minimum for a, b in zip(first, second, strict=True)])
+        is_few = np.array(
+            [len(people[few[a]] | people[few[b]]) < minimum for a, b in zip(first, second, strict=True)], dtype=bool
+        )
         first, second = first[is_few], second[is_few]
         # Three: a pair beside a single one; four: two pairs.
         pairs = np.vstack([rows[first] + rows[second], rows[first] - rows[second]])

@@ -159,9 +159,12 @@ def rating_gap(h: History) -> Mart:
     reviews = reviews_of(h)
     cells: dict[Any, dict[str, dict[str, float]]] = {}
     raters: dict[Any, set[str]] = {}
+    competencies = {
+        cycle: {"all", *(r["competency"] for r in reviews.ratings if r["cycle"] == cycle)} for cycle in reviews.cycles
+    }
     for key in reviews.people:
         rows = reviews.of(key)
-        for competency in {"all", *(r["competency"] for r in rows)}:
+        for competency in competencies[key[0]]:
             mine = [r for r in rows if competency in ("all", r["competency"])]
             scores = {
                 p: reviews.over_competencies([r for r in mine if r["relationship"] == p], "score") for p in PERSPECTIVES

@@ -82,7 +82,7 @@ needs as (
     select
         cycle,
         reviewee_id,
-        {{ list_of('competency', '|', 'competency') }} as training_needs
+        {{ list_of('competency', '|') }} as training_needs
     from {{ ref('agg_review_competency') }}
     where relationship = 'manager' and score < {{ solid }}
     group by cycle, reviewee_id

@@ -8,7 +8,7 @@ with answers as (
         respondent_id,
         -- The score, and f, n or u for favourable, neutral and unfavourable.
         {{ list_of(
-            "item_id || '=' || cast(score_100 as varchar) || substring(favourability, 1, 1)", between, 'item_id'
+            "item_id || '=' || cast(score_100 as varchar) || substring(favourability, 1, 1)", between
         ) }} as content
     from {{ ref('fct_survey_answer') }}
     where is_counted
@@ -21,7 +21,7 @@ survey_slices as (
     select
         survey_id,
         respondent_id,
-        {{ list_of("slice_dimension || '=' || slice_value", between, 'slice_dimension, slice_value') }} as slices
+        {{ list_of("slice_dimension || '=' || slice_value", between) }} as slices
     from {{ ref('hist_survey_slices') }}
     group by survey_id, respondent_id
 
@@ -43,7 +43,7 @@ scores as (
 
 reviews as (
 
-    select cycle, reviewee_id, {{ list_of("part || '=' || score", between, 'part') }} as content
+    select cycle, reviewee_id, {{ list_of("part || '=' || score", between) }} as content
     from scores
     group by cycle, reviewee_id
 
@@ -54,7 +54,7 @@ review_slices as (
     select
         cycle,
         reviewee_id,
-        {{ list_of("slice_dimension || '=' || slice_value", between, 'slice_dimension, slice_value') }} as slices
+        {{ list_of("slice_dimension || '=' || slice_value", between) }} as slices
     from {{ ref('hist_review_slices') }}
     group by cycle, reviewee_id
 

@@ -87,23 +87,42 @@ raters_by_slice as (
 
 ),
 
+-- Slices in which nobody has a score are there as well: what is hidden looks the same whether nobody or a few have.
+cells as (
+
+    select s.cycle, s.slice_dimension, s.slice_value, c.competency
+    from (
+        select distinct cycle, slice_dimension, slice_value
+        from {{ ref('hist_review_slices') }}
+        where {{ in_dimensions('rating_gap') }}
+    ) as s
+    inner join (select distinct cycle, competency from people) as c on s.cycle = c.cycle
+
+),
+
 counted as (
 
     select
-        cycle,
-        slice_dimension,
-        slice_value,
-        competency,
+        c.cycle,
+        c.slice_dimension,
+        c.slice_value,
+        c.competency,
         {% for p in perspectives -%}
-        {{ exact_mean(p ~ '_score') }} as {{ p }}_mean,
-        count({{ p }}_score) as {{ p }}_reviewees,
+        {{ exact_mean('s.' ~ p ~ '_score') }} as {{ p }}_mean,
+        count(s.{{ p }}_score) as {{ p }}_reviewees,
         {% endfor -%}
         {% for p in ['self', 'peer'] -%}
-        {{ exact_mean(p ~ '_score - manager_score') }} as {{ p }}_manager_gap,
-        count({{ p }}_score - manager_score) as {{ p }}_manager_reviewees{% if not loop.last %},{% endif %}
+        {{ exact_mean('s.' ~ p ~ '_score - s.manager_score') }} as {{ p }}_manager_gap,
+        count(s.{{ p }}_score - s.manager_score) as {{ p }}_manager_reviewees{% if not loop.last %},{% endif %}
         {% endfor %}
-    from sliced
-    group by cycle, slice_dimension, slice_value, competency
+    from cells as c
+    left join sliced as s
+        on
+            c.cycle = s.cycle
+            and c.slice_dimension = s.slice_dimension
+            and c.slice_value = s.slice_value
+            and c.competency = s.competency
+    group by c.cycle, c.slice_dimension, c.slice_value, c.competency
 
 ),
 
@@ -134,14 +153,14 @@ answerable as (
         c.*,
         {% for p in perspectives -%}
         c.{{ p }}_reviewees >= {{ minimum_group_of('c.cycle') }}
-        and r.{{ p }}_raters >= {{ var('minimum_perspective') }} as {{ p }}_has_enough,
+        and coalesce(r.{{ p }}_raters, 0) >= {{ var('minimum_perspective') }} as {{ p }}_has_enough,
         coalesce(h.{{ p }}_is_hidden, 0) = 0 and coalesce(e.{{ p }}_is_hidden, 0) = 0 as {{ p }}_is_safe,
         {% endfor -%}
         {% for p in ['self', 'peer'] -%}
         coalesce(h.{{ p }}_gap_is_hidden, 0) = 0 and coalesce(e.{{ p }}_gap_is_hidden, 0) = 0 as {{ p }}_gap_is_safe{% if not loop.last %},{% endif %}
         {% endfor %}
     from counted as c
-    inner join raters_by_slice as r
+    left join raters_by_slice as r
         on
             c.cycle = r.cycle
             and c.slice_dimension = r.slice_dimension

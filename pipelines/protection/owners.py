@@ -1,15 +1,16 @@
-"""Which slices of a perspective are hidden, so that nothing follows about what fewer raters say than are needed.
+"""Sums that stand on what few people own: on the scores of few raters, on the answers of few people in two versions.
 
 A mean over a slice is a sum over the people rated in it; behind a combination of such sums stand those who rated them.
-The rule is that of exposure.py with raters for people: no vector of the span stands on people alone whom the same few
-have rated. Of orthonormal rows of the span, each rater has the Gram matrix of those whom they rated. These sum up to
-the identity where everybody has one rater, so few raters have a part that is large enough, and eigenvalues of 1 tell
+The rule is that of exposure.py for unknowns that have owners: no vector of the span stands on unknowns alone that the
+same few own. Of orthonormal rows of the span, each owner has the Gram matrix of their unknowns. These sum up to the
+identity where every unknown has one owner, so few owners have a part that is large enough, and eigenvalues of 1 tell
 who has a vector of their own.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -72,9 +73,34 @@ def hidden_for_raters(cell_of: Ints, means: Means, minimum: int, hidden: Bools) 
         behind.eliminate_zeros()
         raters = np.diff(behind.indptr)
         hidden |= (raters > 0) & (raters < minimum)
+    rows = np.hstack(
+        [
+            factor[:, None] * incidence(cell_of, own).T.toarray()
+            for factor, own in zip(means.factors, means.hidden, strict=True)
+        ]
+    )
+    return hidden_for_owners(rows, np.tile(np.arange(len(hidden)), len(means.factors)), means.raters, minimum, hidden)
+
+
+def hidden_for_owners(rows: Floats, slice_of: Ints, owners: sparse.csr_array, minimum: int, hidden: Bools) -> Bools:
+    """Hides further slices until nothing follows that stands only on unknowns which fewer than `minimum` own.
+
+    Args:
+        rows: unknowns × sums; what each of them adds to each sum.
+        slice_of: of each sum, the slice that shows it; -1 for what is known and stays so.
+        owners: unknowns × owners; 1 for who owns them.
+        minimum: owners that a figure needs.
+        hidden: of each slice, whether it is hidden anyway.
+
+    Returns:
+        The same with what is hidden for that.
+    """
+    hidden = hidden.copy()
     while minimum > 1:
+        is_shown = ~np.append(hidden, False)[slice_of]
         # In the order in which a greedy choice, from the largest slice down, would have met them.
-        found = sorted(_exposed_slices(cell_of, means, minimum, hidden), key=lambda slices: (slices[-1], slices))
+        exposed = _exposed(rows[:, is_shown], slice_of[is_shown], owners, minimum)
+        found = sorted(exposed, key=lambda slices: (slices[-1], slices))
         for slices in found:
             if not hidden[list(slices)].any():
                 hidden[slices[-1]] = True
@@ -83,67 +109,70 @@ def hidden_for_raters(cell_of: Ints, means: Means, minimum: int, hidden: Bools) 
     return hidden
 
 
-def _exposed_slices(cell_of: Ints, means: Means, minimum: int, hidden: Bools) -> set[tuple[int, ...]]:
+def _exposed(rows: Floats, slice_of: Ints, owners: sparse.csr_array, minimum: int) -> set[tuple[int, ...]]:
     """The slices that exposed vectors are made of, for some of these at least; empty only if there are none."""
-    rows = np.hstack(
-        [
-            factor[:, None] * incidence(cell_of, hidden | own).T.toarray()
-            for factor, own in zip(means.factors, means.hidden, strict=True)
-        ]
-    )
     gram = rows.T @ rows
     kept = independent(gram, np.maximum(gram.diagonal(), _NOUGHT))
     if not len(kept):
         return set()
-    # The inverse of the Cholesky factor makes the rows orthonormal, and takes vectors back to slices.
+    # The inverse of the Cholesky factor makes the rows orthonormal, and takes vectors back to sums.
     back = np.linalg.inv(np.linalg.cholesky(gram[np.ix_(kept, kept)])).T
     found = set()
-    for vector in _Search(rows[:, kept] @ back, means.raters, minimum - 1).run():
+    for vector in _Search(rows[:, kept] @ back, owners, minimum - 1).run():
         made_of = np.abs(back @ vector)
-        used = kept[made_of > _NOUGHT * made_of.max()]
-        found.add(tuple(int(one) for one in np.unique(used % len(hidden))))
-    return found
+        used = slice_of[kept[made_of > _NOUGHT * made_of.max()]]
+        found.add(tuple(int(one) for one in np.unique(used) if one >= 0))
+    return found - {()}
 
 
 class _Search:
-    """Finds sets of at most so many raters that a vector of the span stands on whom they alone have rated."""
+    """Finds sets of at most so many owners that a vector of the span stands on their unknowns alone."""
 
-    def __init__(self, rows: Floats, raters: sparse.csr_array, most: int) -> None:
+    def __init__(self, rows: Floats, owners: sparse.csr_array, most: int) -> None:
         self.most = most
-        few = np.diff(raters.indptr) <= most
-        self.rows, self.raters = rows[few], raters[few]
-        self.raters_of = np.diff(self.raters.indptr)
-        self.rated = self.raters.tocsc()
-        self.trace: Floats = self.raters.T @ np.einsum("ij,ij->i", self.rows, self.rows)
-        self.parts: dict[int, Floats] = {}
+        few = np.diff(owners.indptr) <= most
+        self.rows, self.owners = rows[few], owners[few]
+        self.owners_of = np.diff(self.owners.indptr)
+        self.owned = self.owners.tocsc()
+        self.trace: Floats = self.owners.T @ np.einsum("ij,ij->i", self.rows, self.rows)
         self.seen: set[frozenset[int]] = set()
 
     def run(self) -> Iterator[Floats]:
+        """One vector for each owner with whom others, or they alone, have one."""
         for one in np.flatnonzero(self.trace >= 1 / self.most - _NOUGHT):
-            yield from self._extend(frozenset([int(one)]))
+            yield from itertools.islice(self._extend(frozenset([int(one)])), 1)
 
     def _extend(self, members: frozenset[int]) -> Iterator[Floats]:
         if members in self.seen:
             return
         self.seen.add(members)
-        alone = self.rows[self.raters[:, sorted(members)].sum(axis=1) == self.raters_of]
-        values, vectors = np.linalg.eigh(alone.T @ alone)
-        if values[-1] >= 1 - _NOUGHT:
-            yield vectors[:, -1]
+        touched = self._unknowns(members)
+        has_others = self.owners[:, sorted(members)].sum(axis=1)[touched] < self.owners_of[touched]
+        value, vector = _largest(self.rows[touched[~has_others]])
+        if value >= 1 - _NOUGHT:
+            yield vector
             return
         room = self.most - len(members)
         if not room:
             return
         # What is missing to 1 the others make up together, so the strongest of them makes up its share.
-        has = np.linalg.eigvalsh(np.add.reduce([self._part(one) for one in members]))[-1]
+        has, _ = _largest(self.rows[touched]) if has_others.any() else (value, vector)
         is_strong = self.trace >= (1 - has) / room - _NOUGHT
         for one in np.flatnonzero(is_strong):
             if one not in members:
                 yield from self._extend(members | {int(one)})
 
-    def _part(self, rater: int) -> Floats:
-        if rater not in self.parts:
-            start, end = self.rated.indptr[rater : rater + 2]
-            rows = self.rows[self.rated.indices[start:end]]
-            self.parts[rater] = rows.T @ rows
-        return self.parts[rater]
+    def _unknowns(self, members: frozenset[int]) -> Ints:
+        bounds = [self.owned.indptr[one : one + 2] for one in members]
+        return np.unique(np.concatenate([self.owned.indices[start:end] for start, end in bounds]))
+
+
+def _largest(rows: Floats) -> tuple[float, Floats]:
+    """The largest eigenvalue of the Gram matrix of some rows, and its vector; on their smaller side."""
+    if not len(rows):
+        return 0.0, np.zeros(rows.shape[1])
+    if len(rows) < rows.shape[1]:
+        values, vectors = np.linalg.eigh(rows @ rows.T)
+        return float(values[-1]), rows.T @ vectors[:, -1]
+    values, vectors = np.linalg.eigh(rows.T @ rows)
+    return float(values[-1]), vectors[:, -1]
