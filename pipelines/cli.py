@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -227,6 +228,36 @@ def sample(employees: int, months: int, seed: int, out: Path) -> None:
     for name, rows in counts.items():
         click.echo(f"  {name:<28} {rows:>10,} rows")
     click.echo(f"Exports of {employees:,} people over {months} months are in {out}")
+
+
+@main.command()
+@_options
+@click.argument("column", metavar="MART.COLUMN")
+@click.option("--all-profiles", is_flag=True, help="Name the exports of every profile, not only of those in use.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+def lineage(landing: Path | None, warehouse: Path | None, column: str, all_profiles: bool, as_json: bool) -> None:
+    """The way from a published column to the columns of the exports that it is made of.
+
+    Exports are those of the last run; without one, of all profiles.
+    """
+    from pipelines import lineage as lineages
+    from pipelines import reporting
+    from pipelines.profiles import load_profiles
+    from pipelines.runs import last_run
+
+    settings = _in_force(landing, warehouse)
+    known = lineages.prepared(settings)
+    name = lineages.find(known, column)
+    profiles = load_profiles(settings.profiles)
+    run = last_run(settings)
+    if run and not all_profiles:
+        in_use = {one["profile"] for one in run.read("inbox")}
+        profiles = {key: profile for key, profile in profiles.items() if key in in_use}
+    way = lineages.way(known, name, profiles.values())
+    if as_json:
+        click.echo(json.dumps(asdict(way), indent=2))
+    else:
+        reporting.print_way(way, lineages.described(name))
 
 
 @main.command()

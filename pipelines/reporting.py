@@ -8,7 +8,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from rich.tree import Tree
 
 from pipelines import quality_page
 from pipelines.errors import EXIT_BLOCKED, EXIT_PUBLISHED
@@ -21,6 +23,7 @@ from pipelines.settings import Settings
 
 if TYPE_CHECKING:
     from pipelines.erasure.erasing import Certificate
+    from pipelines.lineage import Way
 
 _MOST_LINES = 12
 
@@ -249,3 +252,18 @@ def print_status(found: dict[str, Any]) -> None:
             f"  {check['severity']}: {check['asset']} · {check['check_name']}: {check['failing_rows']:,} rows",
             markup=False,
         )
+
+
+def print_way(way: Way, definition: str) -> None:
+    """A column, its definition, and as a tree what it is made of, down to the exports."""
+    tree = Tree(f"{way.column}" + (f"  {definition}" if definition else ""))
+
+    def add(branch: Tree, one: Way) -> None:
+        told = one.column.strip("'") if one.column.startswith("'") else one.column
+        here = branch.add(escape(told) + ("  (see above)" if one.is_repeated else ""))
+        for step in one.made_of:
+            add(here, step)
+
+    for step in way.made_of:
+        add(tree, step)
+    _console().print(tree)

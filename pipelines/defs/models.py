@@ -14,6 +14,7 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_as
 from dagster_dbt.errors import DagsterDbtCliRuntimeError
 from packaging.version import Version
 
+from pipelines import lineage
 from pipelines.building import table_counts
 from pipelines.defs.steps import step
 from pipelines.models import (
@@ -106,10 +107,30 @@ def models(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[A
                 if run.settings.stage_times:
                     measure_nodes(results, run.settings.stage_times)
             counts = table_counts(run)
+            made_of = lineage.prepared(run.settings, _manifest(target)) if results else {}
             for event in events:
                 if isinstance(event, dg.Output) and event.output_name in counts:
-                    event = event.with_metadata({**event.metadata, "dagster/row_count": counts[event.output_name]})
+                    told = {"dagster/row_count": counts[event.output_name]}
+                    columns = made_of.get(event.output_name.replace("__", ".", 1), {})
+                    event = event.with_metadata(
+                        {**event.metadata, **told, "dagster/column_lineage": _column_lineage(columns)}
+                    )
                 yield event
+
+
+def _manifest(target: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((target / "manifest.json").read_text())
+    return found
+
+
+def _column_lineage(columns: Mapping[str, Sequence[str]]) -> dg.TableColumnLineage:
+    """The columns of other assets that each column is made of; constants have none."""
+
+    def deps(origins: Sequence[str]) -> list[dg.TableColumnDep]:
+        named = [one.split(".", 2) for one in origins if not one.startswith("'")]
+        return [dg.TableColumnDep(dg.AssetKey([schema, table]), column) for schema, table, column in named]
+
+    return dg.TableColumnLineage({name: deps(origins) for name, origins in columns.items()})
 
 
 def _results(target: Path) -> dict[str, Any] | None:

@@ -23,9 +23,10 @@ from pipelines.defs.steps import step
 from pipelines.entities import ENTITIES, LOOKUP, Column, Entity
 from pipelines.erasure import cleaning
 from pipelines.errors import RefusedFile
+from pipelines.lineage import headers_of
 from pipelines.marts import SETTLED_MARTS
 from pipelines.models import earlier_tables, manifest_path, types_of_marts
-from pipelines.profiles import load_profiles
+from pipelines.profiles import Profile, load_profiles
 from pipelines.runs import Run
 
 Result = dg.MaterializeResult[None] | dg.AssetCheckResult
@@ -188,6 +189,18 @@ def _schema(columns: Sequence[Column]) -> dg.TableSchema:
     )
 
 
+def _from_exports(entity: Entity, in_use: set[str], profiles: dict[str, Profile]) -> dg.TableColumnLineage:
+    """The headers of the delivered files that each column is read from."""
+    used = [profile for name, profile in profiles.items() if name in in_use]
+    raw = dg.AssetKey(["raw", entity.name])
+    return dg.TableColumnLineage(
+        {
+            column: [dg.TableColumnDep(raw, header) for header in headers]
+            for column, headers in headers_of(used, entity.name).items()
+        }
+    )
+
+
 def _validated_asset(entity: Entity) -> dg.AssetsDefinition:
     key = dg.AssetKey(["validated", entity.name])
     name = f"validated/{entity.name}"
@@ -216,6 +229,7 @@ def _validated_asset(entity: Entity) -> dg.AssetsDefinition:
                     "rows_read": sum(load.rows_read for load in judged),
                     "rows_quarantined": sum(load.rows_quarantined for load in judged),
                     "rows_duplicate": sum(load.rows_duplicate for load in judged),
+                    "dagster/column_lineage": _from_exports(entity, {load.profile for load in judged}, profiles),
                 },
             )
             results: list[CheckResult] = [
