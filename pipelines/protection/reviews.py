@@ -15,13 +15,12 @@ from pipelines.protection.exposure import Bools, Floats, Ints
 from pipelines.protection.occasions import Hidden, Occasion, Rules, hidden_rows, occasions
 from pipelines.protection.owners import Means, hidden_for_raters
 from pipelines.protection.released import Released
-from pipelines.protection.unanimity import certain, hidden_for_unanimity, incidence
+from pipelines.protection.unanimity import FEW, certain, hidden_for_unanimity, incidence, nearly_certain
 
 # Of more scores, only what stands in one row each is looked at.
 _NOT_MANY = 2000
-# The same of ratings, times the bands that each may be in; of these few, whether only whole people can be in them so.
+# The same of ratings, times the bands that each may be in.
 _NOT_MANY_RATINGS = 20_000
-_FEW_RATINGS = 200
 _RATING: Key = ("rating", "")
 _RATING_PART = "rating:"
 
@@ -240,19 +239,21 @@ class _Alike:
         if len(rated) * len(bands) > _NOT_MANY_RATINGS:
             return
         is_of_band = sparse.csr_array((np.ones(len(rated)), (np.arange(len(rated)), band)))
+        dimension = np.array(self.occasion.slices.dimension)
         while True:
             sums = self._sums(_RATING)[:, rated]
             # Of bands that nobody has in some slice of theirs, nobody asks any more: the rest are a person's choices.
             is_open = (sums.T @ ((sums @ is_of_band).toarray() == 0)) == 0
-            person, choice = np.nonzero(is_open)
+            choice, person = np.nonzero(is_open.T)
             truth = (band[person] == choice) * 1.0
-            of_band = [sums[:, person[choice == one]] for one in range(len(bands))]
-            order = np.argsort(choice, kind="stable")
-            rows = sparse.block_diag(of_band, format="csr")
-            person, truth = person[order], truth[order]
+            who = [person[choice == one] for one in range(len(bands))]
             choices = sparse.csr_array((np.ones(len(person)), (person, np.arange(len(person)))))
-            every = sparse.vstack([rows, choices]).tocsr()
-            told = certain(every, truth, truth > 0, is_whole=len(truth) <= _FEW_RATINGS)
+            rows = sparse.block_diag([sums[:, some] for some in who], format="csr")
+            asked, is_few = truth > 0, len(truth) <= FEW
+            if not is_few:
+                of_dimension = [np.tile(dimension == one, len(bands)) for one in np.unique(dimension)]
+                asked = nearly_certain([*(rows[mine] for mine in of_dimension), choices], truth)
+            told = certain(sparse.vstack([rows, choices]).tocsr(), truth, asked, is_few)
             if not self._hide_smallest([_RATING], rows, told, count):
                 break
 
