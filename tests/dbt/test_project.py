@@ -25,7 +25,7 @@ ENGINE_ONLY = {
     "regexp_full_match", "regexp_matches", "dayofweek", "date_diff", "datediff", "epoch", "list_aggregate", "any_value",
     "approx_count_distinct", "hash", "md5", "try_strptime", "to_days", "array_agg", "first", "last", "quantile_cont",
 }  # fmt: skip
-FROM_MACROS = {"generate_series", "regexp_full_match", "list"}
+FROM_MACROS = {"generate_series", "regexp_full_match", "array_agg"}
 
 
 @pytest.fixture(scope="module")

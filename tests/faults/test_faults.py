@@ -69,7 +69,7 @@ def test_a_file_that_lands_while_a_run_goes_on_is_for_the_next_one(lane, calm):
     # Somebody opens the database that is being built, as one may, and goes again: the step is tried again.
     opened = lane.warehouse / "build" / "build.duckdb"
     with _as_soon_as_it_can_be_opened(opened):
-        time.sleep(2)
+        time.sleep(4)
     assert going.wait() == 0, going.said[-3000:]
     assert "again   " in going.said
     lane.assert_all_is_right(calm.expected["before"])

@@ -194,7 +194,7 @@ class Program:
             constraints=constraints,
             bounds=optimize.Bounds(0, np.append(self.sizes, parts)),
             integrality=np.append(integral, integral[some]),
-            options={"time_limit": _SECONDS},
+            options={"time_limit": _SECONDS if integral.any() else 600},
         )
         assert found.x is not None or integral.any(), found.message
         return found.x
