@@ -86,7 +86,7 @@ def test_dagster_is_told_of_the_columns(sample):
     folder = sample.manifest()["run_id"]
     with dg.DagsterInstance.get() as instance:
         found = {
-            event.asset_key.to_user_string(): event.dagster_event.step_materialization_data.materialization.metadata
+            event.dagster_event.asset_key.to_user_string(): event.dagster_event.step_materialization_data.materialization.metadata
             for event in instance.all_logs(folder, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
         }
     for name, column, parent in (
