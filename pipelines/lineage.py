@@ -272,7 +272,9 @@ def headers_of(profiles: Iterable[Profile], entity: str) -> dict[str, list[str]]
             for name, source in profile.columns.items():
                 found.setdefault(name, []).extend((*source.sources, *source.join))
             if profile.answers:
-                found.setdefault(profile.answers.into[1], []).extend(profile.answers.columns)
+                # Headers that a pattern matches are told by it.
+                headers = list(profile.answers.columns) or [profile.answers.pattern or "every other column"]
+                found.setdefault(profile.answers.into[1], []).extend(headers)
     return {name: list(dict.fromkeys(headers)) for name, headers in found.items() if headers}
 
 
