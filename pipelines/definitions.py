@@ -8,14 +8,20 @@ import dagster as dg
 @dg.definitions
 def defs() -> dg.Definitions:
     """Everything that Dagster shows and runs."""
-    from pipelines.defs import alerts, jobs, models, published, retention, sources
+    from pipelines.defs import alerts, automation, jobs, models, published, retention, sources
 
     return dg.Definitions(
-        assets=[*sources.source_assets(), models.models, published.publish],
+        assets=[*sources.raw_assets(), *sources.source_assets(), models.models, published.publish],
         asset_checks=[published.audit],
         jobs=[jobs.warehouse_job, retention.forget_expired],
-        schedules=[jobs.nightly, retention.weekly_retention],
-        sensors=[alerts.alert_on_failure, alerts.alert_on_late_sources],
+        schedules=[automation.nightly, retention.weekly_retention],
+        sensors=[
+            automation.watch_landing_zone,
+            automation.follow_inputs,
+            automation.end_dead_runs,
+            alerts.alert_on_failure,
+            alerts.alert_on_late_sources,
+        ],
         resources={"dbt": models.dbt_cli()},
         loggers={"console": jobs.progress},
         executor=dg.in_process_executor,

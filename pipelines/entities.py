@@ -46,12 +46,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Entity:
-    """One kind of thing that exports speak of; `key` tells its rows apart within one file."""
+    """One kind of thing that exports speak of.
+
+    `key` tells its rows apart within one file. Exports that come by period say in the column `period` which one a row
+    is of: a date stands for its month.
+    """
 
     name: str
     grain: str
     columns: tuple[Column, ...]
     key: tuple[str, ...] = ()
+    period: str = ""
 
     @cached_property
     def by_name(self) -> dict[str, Column]:
@@ -60,6 +65,10 @@ class Entity:
     @property
     def required(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns if column.required)
+
+    @property
+    def is_monthly(self) -> bool:
+        return bool(self.period) and self.by_name[self.period].type == "date"
 
     @property
     def day_columns(self) -> list[str]:
@@ -131,6 +140,7 @@ _EMPLOYEES = Entity(
         Column("birth_date", "date", "Day of birth.", data_class="quasi_identifier"),
     ),
     key=("employee_id", "as_of", "effective_on", "hire_date", "is_primary"),
+    period="as_of",
 )
 
 ENTITIES: dict[str, Entity] = {
@@ -158,6 +168,7 @@ ENTITIES: dict[str, Entity] = {
                 Column("launched_on", "date", "Day of the launch.", tells_day=True),
                 Column("closes_on", "date", "Last day for answers.", may_be_open=True),
             ),
+            period="survey_id",
         ),
         Entity(
             "survey_responses",
@@ -171,6 +182,7 @@ ENTITIES: dict[str, Entity] = {
                 _id("employee_id", "The person, where the survey is confidential rather than anonymous."),
                 *ATTRIBUTES,
             ),
+            period="survey_id",
         ),
         Entity(
             "survey_items",
@@ -205,6 +217,7 @@ ENTITIES: dict[str, Entity] = {
                 Column("submitted_at", "timestamp", "When (UTC).", tells_day=True),
                 *ATTRIBUTES,
             ),
+            period="cycle",
         ),
         Entity(
             "goals",
@@ -226,6 +239,7 @@ ENTITIES: dict[str, Entity] = {
                 Column("updated_at", "timestamp", "Last update (UTC).", tells_day=True),
             ),
             key=("goal_id", "period"),
+            period="period",
         ),
         Entity(
             "goal_alignments",

@@ -71,6 +71,16 @@ def whole_file(target: Path, text: str, replace: bool = True) -> None:
         draft.unlink(missing_ok=True)
 
 
+def remove_folder(target: Path) -> None:
+    """Removes a folder so that it is there with all its content or not at all; nothing happens where there is none."""
+    draft = draft_of(target)
+    try:
+        target.rename(draft)
+    except FileNotFoundError:
+        return
+    shutil.rmtree(draft)
+
+
 def draft_of(target: Path) -> Path:
     """The name that something has beside its place until it is whole."""
     return target.parent / f".{target.name}.{uuid.uuid4().hex}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from pipelines import pseudonyms
 from pipelines.errors import RefusedFile
@@ -17,6 +18,14 @@ from pipelines.settings import Settings
 # Instead of the hash of a file that could not be taken in.
 UNREADABLE = "unreadable"
 HELD = "held"
+
+
+class Seen(NamedTuple):
+    """A file as it was seen: its size in bytes, when it was last changed, and the hash of its content."""
+
+    size: int
+    changed_ns: int
+    sha256: str
 
 
 def fingerprint(settings: Settings, files: Iterable[tuple[str, str]]) -> str:
@@ -37,21 +46,40 @@ def fingerprint(settings: Settings, files: Iterable[tuple[str, str]]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
+def fingerprint_now(settings: Settings, files: Mapping[str, Seen] | None = None) -> str:
+    """The fingerprint of what lies in the landing zone now, or of what has been seen there."""
+    files = files_now(settings) if files is None else files
+    return fingerprint(settings, [(name, seen.sha256) for name, seen in files.items()])
+
+
 def code_in_force() -> str:
     """Changes with the code that figures follow from."""
     return digest(code_digest(), project_digest())
 
 
-def files_now(settings: Settings) -> list[tuple[str, str]]:
-    """Name and content hash of each file that lies in the landing zone."""
-    files = []
+def files_now(settings: Settings, known: Mapping[str, Seen] | None = None) -> dict[str, Seen]:
+    """What lies in the landing zone, by name.
+
+    Args:
+        settings: the configuration in force.
+        known: what was seen before; a file that has not been touched since is not hashed again.
+    """
+    known = known or {}
+    seen: dict[str, Seen] = {}
     for path in list_files(settings.landing):
         if is_unfinished(path):
             continue
+        name = path.relative_to(settings.landing).as_posix()
         try:
-            files.append((path.relative_to(settings.landing).as_posix(), take_in(path, settings.landing).sha256))
+            stat = path.stat()
+            before = known.get(name)
+            if before and (before.size, before.changed_ns) == (stat.st_size, stat.st_ctime_ns):
+                seen[name] = before
+                continue
+            file = take_in(path, settings.landing)
+            seen[name] = Seen(file.size, file.changed_ns, file.sha256)
         except RefusedFile:
-            files.append((path.relative_to(settings.landing).as_posix(), UNREADABLE))
+            seen[name] = Seen(0, 0, UNREADABLE)
         except FileNotFoundError:
             continue
-    return files
+    return seen

@@ -54,6 +54,18 @@ def is_unfinished(path: Path) -> bool:
     return path.suffix.lower() in _UNFINISHED
 
 
+def arriving(paths: list[Path], settle_seconds: float) -> list[Path]:
+    """The files that may still be written: by their name, or since they have just been changed."""
+
+    def is_fresh(path: Path) -> bool:
+        try:
+            return time.time() - path.stat().st_mtime < settle_seconds
+        except FileNotFoundError:
+            return True
+
+    return [path for path in paths if is_unfinished(path) or is_fresh(path)]
+
+
 def settle(paths: list[Path], settle_seconds: float) -> tuple[list[Path], list[Path]]:
     """Splits into files at rest and files that may still be written.
 

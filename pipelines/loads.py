@@ -60,6 +60,7 @@ class Load:
     blocks_publishing: bool = True
     quarantine_limit: float | None = None
     newest_on: str | None = None
+    periods: list[str] = field(default_factory=list)
     quarantined_by_rule: dict[str, int] = field(default_factory=dict)
     quarantined_first: dict[str, str] = field(default_factory=dict)
 
@@ -141,6 +142,11 @@ def raw_folder(found: Recognised, settings: Settings) -> Path:
     return settings.warehouse / "raw" / key
 
 
+def validated_folder(key: str, settings: Settings) -> Path:
+    """Where the judged rows of a load are, or will be."""
+    return settings.warehouse / "validated" / key
+
+
 def judge(inbox: Iterable[Recognised], lookups: list[Load], settings: Settings) -> list[Load]:
     """Conforms files one by one; a file that does not fit its profile is refused.
 
@@ -174,11 +180,12 @@ def conform(found: Recognised, lookups: dict[str, Path], lookup_keys: list[str],
     profile = _profile_of(found)
     raw = read(found, settings)
     key = digest(found.file.sha256, found.file.name, profile.digest, lookup_keys, code_digest())[:40]
-    folder = settings.warehouse / "validated" / key
+    folder = validated_folder(key, settings)
 
     def fill(draft: Path) -> None:
         counts = conforming.conform(raw, found.file.name, profile, lookups, settings, draft)
         quarantined = _quarantined(draft / conforming.QUARANTINE, settings)
+        newest_on = _newest_day(draft / conforming.ROWS, profile.entity, settings)
         load = Load(
             found.file.name,
             found.file.sha256,
@@ -193,7 +200,8 @@ def conform(found: Recognised, lookups: dict[str, Path], lookup_keys: list[str],
             key=key,
             blocks_publishing=profile.blocks_publishing,
             quarantine_limit=profile.quarantine_limit,
-            newest_on=_newest_day(draft / conforming.ROWS, profile.entity, settings),
+            newest_on=newest_on,
+            periods=_periods(draft / conforming.ROWS, profile.entity, newest_on, settings),
             quarantined_by_rule={rule: count for rule, count, _ in quarantined},
             quarantined_first={rule: first for rule, _, first in quarantined},
             message="; ".join((*raw.notes, *counts.notes)) or None,
@@ -257,6 +265,27 @@ def _newest_day(rows: Path, entity: str, settings: Settings) -> str | None:
     with scratch(settings) as con:
         days = con.execute(f"select {newest} from read_parquet({literal(rows)}) where _violations is null").fetchone()
     return max((day.isoformat() for day in days or () if day), default=None)
+
+
+def _periods(rows: Path, entity: str, newest_on: str | None, settings: Settings) -> list[str]:
+    """The periods that the rows of a file are of, in order; none where its entity does not come by period.
+
+    A month where the entity comes by month; a file that does not say which (a history) is of that of its newest day.
+    """
+    from pipelines.database import identifier, literal, scratch
+
+    if entity not in ENTITIES or not ENTITIES[entity].period:
+        return []
+    column = identifier(ENTITIES[entity].period)
+    period = f"strftime({column}, '%Y-%m')" if ENTITIES[entity].is_monthly else f"trim({column})"
+    with scratch(settings) as con:
+        found = con.execute(
+            f"select distinct {period} as period from read_parquet({literal(rows)}) "
+            f"where _violations is null and {column} is not null order by 1"
+        ).fetchall()
+    if not found and ENTITIES[entity].is_monthly and newest_on:
+        return [newest_on[:7]]
+    return [name for (name,) in found]
 
 
 def _profile_of(found: Recognised) -> Profile:

@@ -92,6 +92,18 @@ def held(settings: Settings, doing: str) -> Iterator[None]:
         release(settings)
 
 
+def is_held(settings: Settings) -> bool:
+    """Whether any process writes the warehouse."""
+    if not settings.warehouse.is_dir():
+        return False
+    lock = FileLock(settings.warehouse / _LOCK, mode=PRIVATE_FILE, thread_local=False)
+    try:
+        with lock.acquire(timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
 def build_lock(database: Path) -> FileLock:
     """What dbt holds while it builds; free a moment after the run that it belongs to has ended."""
     return FileLock(database.parent.with_suffix(".lock"), mode=PRIVATE_FILE)

@@ -125,9 +125,9 @@ def faults_of_steps(events: Iterable[DagsterEvent]) -> list[str]:
 
 def _nothing_new(settings: Settings) -> str | None:
     """What to say where a run would publish the same again; a version that was rolled back counts as published."""
-    from pipelines.fingerprint import files_now, fingerprint
+    from pipelines.fingerprint import fingerprint_now
 
-    version = publishing.has_been_published(settings, fingerprint(settings, files_now(settings)))
+    version = publishing.has_been_published(settings, fingerprint_now(settings))
     return version and f"Nothing new; version {version} stays current."
 
 

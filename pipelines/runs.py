@@ -68,6 +68,9 @@ class Run:
     def write(self, name: str, content: Any) -> None:
         whole_file(self.folder / f"{name}.json", json.dumps(content, indent=1, default=str))
 
+    def has(self, name: str) -> bool:
+        return (self.folder / f"{name}.json").exists()
+
     def read(self, name: str) -> Any:
         return json.loads((self.folder / f"{name}.json").read_text())
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 import tomllib
+import zoneinfo
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -57,6 +58,7 @@ _WITHOUT_MANAGER = (
 _RENAMABLE = ("department", "division", "location", "country", "job_level", "employment_type")
 # What is never shown, not even where it cannot be used.
 _SECRET = ("alerts", "pseudonym_key")
+Automation = Literal["watch_landing_zone", "follow_inputs", "nightly", "weekly_retention"]
 _PERSPECTIVES = ("self", "manager", "peer", "observer")
 
 
@@ -67,6 +69,11 @@ class Due(BaseModel):
 
     every: Literal["day", "week", "month", "quarter", "year"]
     grace_days: int = Field(7, ge=0)
+
+    @property
+    def longest_days(self) -> int:
+        """From one delivery to the next at most."""
+        return {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}[self.every] + self.grace_days
 
 
 class Settings(BaseSettings):
@@ -140,6 +147,16 @@ class Settings(BaseSettings):
         default_factory=dict,
         description="Source profile → its calendar, such as {every = 'month', grace_days = 7}: who is late is told.",
     )
+    automation: tuple[Automation, ...] = Field(
+        (),
+        description="What starts runs by itself where nobody has switched it on Dagster's page: "
+        "['watch_landing_zone', 'follow_inputs', 'nightly', 'weekly_retention'].",
+    )
+    nightly_cron: str = Field("0 5 * * *", description="When the schedule `nightly` starts a run.")
+    time_zone: str = Field("UTC", description="Time zone of the schedules, such as Europe/Berlin.")
+    first_month: date = Field(
+        date(2020, 1, 1), description="First month that Dagster shows of monthly exports; older ones are loaded too."
+    )
     alerts: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (),
         description="Where alerts go besides alerts.jsonl: https://… (a webhook), mailtos://…, or another Apprise URL.",
@@ -168,6 +185,13 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return path and path.expanduser().absolute()
+
+    @field_validator("time_zone")
+    @classmethod
+    def _time_zone(cls, value: str) -> str:
+        if value not in zoneinfo.available_timezones():
+            raise ValueError("expected a name such as Europe/Berlin")
+        return value
 
     @field_validator("alerts", mode="before")
     @classmethod

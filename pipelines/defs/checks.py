@@ -65,3 +65,8 @@ def results(key: dg.AssetKey, checks: Iterable[CheckResult]) -> Iterator[dg.Asse
                 "failing_share": check.failing_rows / check.total_rows if check.total_rows else 0.0,
             },
         )
+
+
+def blocked_by(checks: Iterable[CheckResult]) -> str:
+    """What keeps a step from its work."""
+    return "blocked by " + "; ".join(f"{check.asset} · {check.check_name}: {check.description}" for check in checks)

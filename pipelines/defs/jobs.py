@@ -1,4 +1,4 @@
-"""The job for the whole run, its schedule, and how a run talks to the terminal."""
+"""The job for the whole run, and how a run talks to the terminal."""
 
 from __future__ import annotations
 
@@ -20,20 +20,12 @@ STARTED_BY = "perfwh/started_by"
 
 warehouse_job = dg.define_asset_job(
     JOB,
-    selection=dg.AssetSelection.all(),
+    # What reads files of a period anew is materialized by itself; a job has one way of being parted, this one none.
+    selection=dg.AssetSelection.all() - dg.AssetSelection.key_prefixes("raw"),
     # Steps that write one DuckDB file would collide, and each process of its own imports everything again.
     executor_def=dg.in_process_executor,
     description="Everything: landing zone → published marts. The same job that `perfwh run` starts.",
     tags={"dagster/max_retries": "0"},
-)
-
-# Off until someone says that this machine is the one that publishes: two of them would publish twice.
-nightly = dg.ScheduleDefinition(
-    name="nightly",
-    job=warehouse_job,
-    cron_schedule="0 5 * * *",
-    default_status=dg.DefaultScheduleStatus.STOPPED,
-    description="Every morning at five; a run without new files publishes the same figures again.",
 )
 
 

@@ -14,8 +14,10 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_as
 from dagster_dbt.errors import DagsterDbtCliRuntimeError
 from packaging.version import Version
 
-from pipelines import lineage
+from pipelines import ingesting, lineage
 from pipelines.building import table_counts
+from pipelines.defs.automation import FOLLOWS
+from pipelines.defs.checks import blocked_by
 from pipelines.defs.steps import step
 from pipelines.models import (
     dbt_checks,
@@ -61,6 +63,7 @@ class Translator(DagsterDbtTranslator):  # type: ignore[misc] # untyped base
             group_name=area if area != "restricted" else "facts",
             owners=["team:people-analytics"],
             kinds={"dbt", "duckdb"},
+            automation_condition=FOLLOWS,
             tags={"data_class": "aggregate" if layer == "marts" else "person"},
         )
 
@@ -77,21 +80,31 @@ def dbt_cli() -> Dbt:
     manifest=_PARSED / "manifest.json", dagster_dbt_translator=Translator(), project=PROJECT, name="models"
 )
 def models(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
-    """Builds and tests the models in the run's database."""
+    """Builds and tests the models in the run's database.
+
+    All of them, whichever are asked for: the database is made anew by each run. Told of are those that were asked for.
+    """
     with step(context) as run:
+        if blocking := ingesting.complete(run):
+            raise dg.Failure(blocked_by(blocking), allow_retries=False)
         target = run.settings.warehouse / "work" / "dbt"
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir(parents=True)
         shutil.copy(_PARSED / "partial_parse.msgpack", target)
         arguments = ["build", "--exclude-resource-type", "unit_test"]
         arguments += ["--vars", json.dumps(variables(run.settings), sort_keys=True)]
-        invocation = dbt.cli(arguments, context=context, target_path=target)
+        # With the step's context it would build what was asked for only.
+        invocation = dbt.cli(
+            arguments, manifest=_PARSED / "manifest.json", dagster_dbt_translator=Translator(), target_path=target
+        )
+        invocation.context = context
         # Row counts can only be read once dbt has let go of the database, so what it reports is passed on at the end.
         events: list[Any] = []
         results = None
         try:
             for event in invocation.stream():
-                events.append(event)
+                if _is_asked_for(event, context):
+                    events.append(event)
                 if isinstance(event, dg.Output):
                     context.log.info(f"dbt: {event.output_name.replace('__', '/', 1)}")
         except DagsterDbtCliRuntimeError as error:
@@ -116,6 +129,14 @@ def models(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[A
                         {**event.metadata, **told, "dagster/column_lineage": _column_lineage(columns)}
                     )
                 yield event
+
+
+def _is_asked_for(event: Any, context: dg.AssetExecutionContext) -> bool:
+    if isinstance(event, dg.Output):
+        return event.output_name in context.op_execution_context.selected_output_names
+    if isinstance(event, dg.AssetCheckResult) and event.asset_key and event.check_name:
+        return dg.AssetCheckKey(event.asset_key, event.check_name) in context.selected_asset_check_keys
+    return True
 
 
 def _manifest(target: Path) -> dict[str, Any]:

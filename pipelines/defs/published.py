@@ -8,11 +8,12 @@ import dagster as dg
 from pipelines import publishing
 from pipelines.auditing import NOT_COLLAPSED, row_count_checks
 from pipelines.defs import checks
+from pipelines.defs.automation import FOLLOWS
 from pipelines.defs.sources import OWNERS, STRANGERS
 from pipelines.defs.steps import step
 from pipelines.loads import superseded
 from pipelines.marts import MARTS, RESTRICTED_TABLES
-from pipelines.runs import clear
+from pipelines.runs import Run, clear
 
 PERFORMANCE = dg.AssetKey(["published", "performance"])
 PEOPLE = dg.AssetKey(["published", "people"])
@@ -26,6 +27,7 @@ PEOPLE = dg.AssetKey(["published", "people"])
             group_name="published",
             owners=OWNERS,
             kinds={"duckdb", "parquet"},
+            automation_condition=FOLLOWS,
             tags={"data_class": "aggregate"},
             description="published/performance.duckdb and published/marts/*.parquet: aggregates, safe to hand to BI.",
         ),
@@ -35,6 +37,7 @@ PEOPLE = dg.AssetKey(["published", "people"])
             group_name="published",
             owners=OWNERS,
             kinds={"duckdb"},
+            automation_condition=FOLLOWS,
             tags={"data_class": "person"},
             description="published/people.duckdb: person-level facts and dimensions, readable by their owner only.",
         ),
@@ -44,6 +47,13 @@ PEOPLE = dg.AssetKey(["published", "people"])
 def publish(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
     """Makes a version of what the run has built and checked."""
     with step(context) as run:
+        if not run.has("checks/models"):
+            raise dg.Failure(
+                "this run has built no models to publish; materialize published/* with all that is upstream of it, or "
+                "start the job `warehouse`",
+                allow_retries=False,
+            )
+        _refuse_if_blocked(run)
         loads = run.loads()
         manifest = publishing.publish(
             run,
@@ -73,6 +83,14 @@ def publish(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[
                     **({f"cells/{name}": count for name, count in hidden.items()} if key == PERFORMANCE else {}),
                 },
             )
+
+
+def _refuse_if_blocked(run: Run) -> None:
+    """In a run of everything Dagster does not get this far; one of chosen assets may have left out the checks."""
+    if not run.has("checks/audit"):
+        run.write_checks("audit", row_count_checks(run))
+    if blocking := [check for check in run.checks() if check.blocks]:
+        raise dg.Failure(checks.blocked_by(blocking), allow_retries=False)
 
 
 @dg.multi_asset_check(

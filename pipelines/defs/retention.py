@@ -7,6 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from pipelines.defs.automation import schedule_status
 from pipelines.settings import load_settings
 
 
@@ -30,8 +31,9 @@ def forget_expired() -> None:
 @dg.schedule(
     job=forget_expired,
     cron_schedule="0 4 * * 0",
+    execution_timezone=load_settings().time_zone,
     # Off until someone says so: it takes rows out of the files of the landing zone, for good.
-    default_status=dg.DefaultScheduleStatus.STOPPED,
+    default_status=schedule_status("weekly_retention"),
     description="Every Sunday at four, where `retention_days` is configured.",
 )
 def weekly_retention() -> dg.RunRequest | dg.SkipReason:

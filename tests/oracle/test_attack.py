@@ -50,6 +50,7 @@ def test_nothing_of_few_people_and_nobodys_answer_follows_from_what_is_published
         assert occasion.exposes(K) == [], (occasion.kind, occasion.name)
         assert occasion.exposes_raters(K) == [], occasion.name
         assert occasion.certain() == [], (occasion.kind, occasion.name)
+        assert occasion.pinned() == [], (occasion.kind, occasion.name)
 
 
 def changed(company, random):
