@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import duckdb
 import numpy as np
@@ -147,27 +147,29 @@ class Released:
             changed: dict[int, int] = {}
             # Who has changed, as far as it is seen in a slice: somebody who moved came to one and left another.
             seen: dict[tuple[str, Change], list[int]] = defaultdict(list)
-            for number, key in enumerate(zip(slices.dimension, slices.value, strict=True)):
-                differing = then.get(key, frozenset()) ^ _who(members[number], part, now)
+            places = dict(zip(zip(slices.dimension, slices.value, strict=True), range(len(slices.value)), strict=True))
+            for key, those in then.items():
+                number = places.get(key)  # None: a slice that nobody is in any more
                 people: dict[str, Change] = {}
-                for name in differing if key in then else ():
+                for name in those ^ (_who(members[number], part, now) if number is not None else frozenset()):
                     person, _, content = name.partition(BETWEEN)
                     old, new = people.get(person, (None, None))
-                    people[person] = (content, new) if name in then[key] else (old, content)
-                if 0 < len(people) < minimum:
-                    known[number], changed[number] = [then[key]], len(people)
+                    people[person] = (content, new) if name in those else (old, content)
+                if number is not None and 0 < len(people) < minimum:
+                    known[number], changed[number] = [those], len(people)
                 for one in people.items():
-                    seen[one].append(number)
+                    seen[one] += [number] if number is not None else []
             # Parts in which the same people have changed, and the same have not, tell the same.
             look = (
                 frozenset((person, *[one is None for one in change]) for person, change in seen),
                 frozenset(person for person in occasion.people if part in now.get(person, {})),
             )
-            if seen and look not in looked_at:
+            if look not in looked_at:
                 looked_at.add(look)
                 names = [f"{person}{BETWEEN}{now.get(person, {}).get(part)}" for person in occasion.people]
                 beside = [people for (dimension, _), people in then.items() if few[dimension] <= MANY]
-                hidden = hidden_beside(slices, names, hidden, known, changed, beside, minimum, _owner)
+                answering = _of_those_in(look[1], occasion)
+                hidden = hidden_beside(answering, names, hidden, known, changed, beside, minimum, _owner)
             hidden = _hidden_for_alike(slices, part, seen, hidden)
         return hidden
 
@@ -193,6 +195,14 @@ def _hidden_for_alike(
         yes, no = np.array([ends.get(str(n), (0.0, 0.0)) for n in range(len(seen))]).T
         hidden = hidden_for_unanimity(table, yes, no, hidden, yes_only)
     return hidden
+
+
+def _of_those_in(people: Collection[str], occasion: Occasion) -> Slices:
+    """The slices without all others: whoever has not contributed to a part protects nobody in it."""
+    has = np.array([person in people for person in occasion.people])
+    table = occasion.slices.table
+    cell_of = np.where(has[:, None], table.cell_of, -1)
+    return replace(occasion.slices, table=replace(table, cell_of=cell_of, _layouts={}))
 
 
 def _owner(name: str) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.protection.occasions import Rules
+from pipelines.protection.exposure import Table
+from pipelines.protection.occasions import Occasion, Rules, Slices
 from pipelines.protection.released import Released
 from pipelines.protection.surveys import hidden_in_surveys
 
@@ -191,3 +193,38 @@ def test_a_silent_department_takes_another_with_it():
 def test_two_small_departments_of_which_the_numbers_would_follow_take_a_third():
     """Four each of a minimum of five: eight are left, so both have four."""
     assert hidden({"s1": people(12, 4, 4)}) == {("s1", value, "", "") for value in "abc"}
+
+
+def _survey_again(now, before, departments):
+    """An occasion of people in a tenure band and a department each, beside departments that readers have of it."""
+    names = sorted({person for person, *_ in now})
+    cells = [("company", "all"), *sorted({("tenure_band", band) for _, band, _ in now}), ("department", "C")]
+    place = {cell: number for number, cell in enumerate(cells)}
+    cell_of = np.array([[0, place["tenure_band", band], place["department", "C"]] for _, band, _ in sorted(now)])
+    table = Table(cell_of, np.array([0, *[1] * (len(cells) - 2), 2]), np.arange(len(cells)))
+    slices = Slices(*map(list, zip(*cells, strict=True)), table)
+    contents = {person: {"q": "50"} for person, _, answers in now if answers}
+    released = Released(
+        shown={"s": {("department", name): people for name, people in departments.items()}},
+        before={"s": dict.fromkeys(before, {"q": "50"})},
+        now={"s": contents},
+    )
+    hidden = released.hidden(Occasion("s", slices, {}, {}, names, np.zeros(0), {}), 3)
+    return {value for (_, value), is_hidden in zip(cells, hidden, strict=True) if is_hidden}
+
+
+def test_who_did_not_answer_protects_nobody_in_a_later_version():
+    """A regression: two without an answer passed for two more in what a band has beside a department of before."""
+    answered = {"a", "b", "c", "d", "e", "f", "g", "h", "i"}
+    departments = {"A": {"a", "b", "c", "d", "e"}, "B": {"f", "g", "h", "i"}}
+    now = [(one, "2y+" if one in "abcdef" else "<1y", True) for one in sorted(answered)]
+    silent = [("y", "2y+", False), ("z", "2y+", False)]
+    assert _survey_again([*now, *silent], answered, departments) >= {"2y+", "<1y"}
+
+
+def test_departments_that_are_no_more_are_still_known():
+    """A regression: where nobody was left in what readers had, nothing was looked for."""
+    answered = {"a", "b", "c", "d", "e", "f", "g", "h", "i"}
+    now = [(one, "2y+" if one in "abcdef" else "<1y", True) for one in sorted(answered)]
+    assert "2y+" in _survey_again(now, answered, {"A": {"a", "b", "c", "d", "e"}})
+    assert _survey_again(now, answered, {"A": {"a", "b", "c"}}) == set()
