@@ -51,7 +51,7 @@ def schedule_status(name: Automation) -> dg.DefaultScheduleStatus:
 @dg.sensor(
     name="watch_landing_zone",
     job=warehouse_job,
-    minimum_interval_seconds=30,
+    minimum_interval_seconds=15,
     default_status=sensor_status("watch_landing_zone"),
     description="Starts one run when new files lie whole in the landing zone, however many arrived together.",
 )

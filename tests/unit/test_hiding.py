@@ -206,7 +206,7 @@ def _survey_again(now, before, departments):
     contents = {person: {"q": "50"} for person, _, answers in now if answers}
     released = Released(
         shown={"s": {("department", name): people for name, people in departments.items()}},
-        before={"s": dict.fromkeys(before, {"q": "50"})},
+        before={"s": {person: {"q": "50"} for person in before}},
         now={"s": contents},
     )
     hidden = released.hidden(Occasion("s", slices, {}, {}, names, np.zeros(0), {}), 3)
