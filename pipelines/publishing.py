@@ -67,6 +67,11 @@ def published_manifest(settings: Settings) -> dict[str, Any] | None:
     return _manifest(settings.warehouse / "published")
 
 
+def manifest_of(settings: Settings, version: str) -> dict[str, Any] | None:
+    """What a version says of itself; None where it is not kept, or that cannot be read."""
+    return _manifest(settings.warehouse / "versions" / version)
+
+
 def kept_manifests(settings: Settings) -> list[dict[str, Any]]:
     """What the kept versions say of themselves, the newest first."""
     folders = sorted((settings.warehouse / "versions").glob("[!.]*"), reverse=True)

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.tree import Tree
 
 from pipelines import quality_page
+from pipelines.comparing import told as figure_told
 from pipelines.errors import EXIT_BLOCKED, EXIT_PUBLISHED
 from pipelines.loads import superseded
 from pipelines.publishing import kept_manifests, published_manifest
@@ -79,6 +80,7 @@ def print_summary(settings: Settings, run_id: str, code: int, faults: Sequence[s
             if name.startswith("marts."):
                 out.add_row(name.removeprefix("marts."), f"{rows:,}")
         console.print(out)
+        _print_changes(console, outcome.get("changes"))
         hidden = outcome["hidden"]
         if enough := hidden["cells"] - hidden["below_minimum"]:
             console.print(
@@ -119,6 +121,59 @@ def print_summary(settings: Settings, run_id: str, code: int, faults: Sequence[s
         console.print(f"Dagster's page of run {run_id} has the rest: make dev")
     current = published_manifest(settings)
     console.print(f"Version {current['version']} stays current." if current else "There is no published version yet.")
+
+
+def _print_changes(console: Console, changes: dict[str, Any] | None) -> None:
+    if not changes or not changes["headlines"]:
+        return
+    since = changes["since"]
+    table = _table(f"\nSince version {since}" if since else "\nHeadlines", *_headings(changes))
+    for row in _headline_rows(changes):
+        table.add_row(*row)
+    console.print(table)
+    if since:
+        console.print(f"  {_differing(changes)}")
+        for word, names in (("fails now", changes["fails_now"]), ("passes now", changes["passes_now"])):
+            for name in names[:_MOST_LINES]:
+                console.print(f"  {word}: {name}", markup=False)
+
+
+def _headings(changes: dict[str, Any]) -> tuple[str, ...]:
+    return ("what", "before", "the same now", "newest") if changes["since"] else ("what", "newest")
+
+
+def _headline_rows(changes: dict[str, Any]) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for name, one in changes["headlines"].items():
+        newest = f"{figure_told(one['newest'])} ({one['newest_period']})" if one["newest_period"] else "hidden, or none"
+        before = f"{figure_told(one['before'])} ({one['period']})" if one["period"] else ""
+        now = figure_told(one["now"])
+        # A figure of the past that is another one now was restated.
+        mark = " *" if one["period"] and one["now"] != one["before"] else ""
+        rows.append((name, before, now + mark, newest) if changes["since"] else (name, newest))
+    return rows
+
+
+def _differing(changes: dict[str, Any]) -> str:
+    rows = ", ".join(f"{mart} {before:,} → {after:,}" for mart, (before, after) in changes["rows"].items())
+    if not rows:
+        return "All marts are the same."
+    return f"Rows of the marts that differ: {rows}" + ("; the others are the same." if changes["same"] else ".")
+
+
+def changes_as_markdown(changes: dict[str, Any]) -> str:
+    """What a version says otherwise than the one before, for the run's page."""
+    if not changes:
+        return ""
+    headings = _headings(changes)
+    lines = [f"Since version {changes['since']}" if changes["since"] else "The first version", ""]
+    lines += [f"| {' | '.join(headings)} |", "|" + "---|" * len(headings)]
+    lines += [f"| {' | '.join(row)} |" for row in _headline_rows(changes)]
+    if changes["since"]:
+        lines += ["", "\\* restated", "", _differing(changes)]
+        lines += [f"- fails now: {name}" for name in changes["fails_now"]]
+        lines += [f"- passes now: {name}" for name in changes["passes_now"]]
+    return "\n".join(lines)
 
 
 def print_certificate(certificate: Certificate) -> None:

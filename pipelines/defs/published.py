@@ -2,10 +2,11 @@
 
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 
-from pipelines import publishing
+from pipelines import comparing, publishing
 from pipelines.auditing import NOT_COLLAPSED, row_count_checks
 from pipelines.defs import checks
 from pipelines.defs.automation import FOLLOWS
@@ -13,6 +14,7 @@ from pipelines.defs.sources import OWNERS, STRANGERS
 from pipelines.defs.steps import step
 from pipelines.loads import superseded
 from pipelines.marts import MARTS, RESTRICTED_TABLES
+from pipelines.reporting import changes_as_markdown
 from pipelines.runs import Run, clear
 
 PERFORMANCE = dg.AssetKey(["published", "performance"])
@@ -55,6 +57,7 @@ def publish(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[
             )
         _refuse_if_blocked(run)
         loads = run.loads()
+        before = comparing.noted(run.settings, publishing.current_version(run.settings))
         manifest = publishing.publish(
             run,
             [*loads, *superseded(loads, run.settings)],
@@ -63,7 +66,10 @@ def publish(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[
             run.read("fingerprint"),
         )
         hidden = publishing.hidden_counts(run.settings, manifest["version"])
-        run.write("outcome", {"version": manifest["version"], "row_counts": manifest["row_counts"], "hidden": hidden})
+        after = comparing.noted(run.settings, manifest["version"])
+        changes = comparing.changes(before, after) if after else {}
+        outcome = {"version": manifest["version"], "row_counts": manifest["row_counts"], "hidden": hidden}
+        run.write("outcome", {**outcome, "changes": changes})
         clear(run.settings)
         sys.audit(publishing.BOUNDARY, "the build is cleared")
         folder = run.settings.warehouse / "versions" / manifest["version"]
@@ -80,9 +86,19 @@ def publish(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[
                     "version": manifest["version"],
                     "bytes": (folder / name).stat().st_size,
                     **{f"rows/{table.split('.')[1]}": rows for table, rows in counts.items()},
-                    **({f"cells/{name}": count for name, count in hidden.items()} if key == PERFORMANCE else {}),
+                    **(_told(hidden, changes) if key == PERFORMANCE else {}),
                 },
             )
+
+
+def _told(hidden: dict[str, int], changes: dict[str, Any]) -> dict[str, Any]:
+    """What the page of the aggregates says of a version, with numbers that can be plotted."""
+    headlines = changes.get("headlines", {})
+    return {
+        **{f"cells/{name}": count for name, count in hidden.items()},
+        **{f"figure/{name}": one["newest"] for name, one in headlines.items() if one["newest"] is not None},
+        "changes": dg.MetadataValue.md(changes_as_markdown(changes)),
+    }
 
 
 def _refuse_if_blocked(run: Run) -> None:
