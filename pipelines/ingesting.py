@@ -12,7 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from expectations.runner import CheckResult
-from pipelines import building, fingerprint, landing, loads, publishing, punctuality, recognising, releases, validating
+from pipelines import (
+    building,
+    fingerprint,
+    landing,
+    loads,
+    logs,
+    publishing,
+    punctuality,
+    recognising,
+    releases,
+    validating,
+)
 from pipelines.entities import ENTITIES, LOOKUP, Entity
 from pipelines.erasure import cleaning
 from pipelines.errors import RefusedFile
@@ -24,6 +35,7 @@ from pipelines.recognising import Recognised
 from pipelines.runs import Run
 from pipelines.settings import Settings
 
+_log = logs.get(__name__)
 STRANGERS = "landing/strangers"
 
 
@@ -92,6 +104,7 @@ def take_stock(run: Run) -> Looked:
     ]
     run.write("fingerprint", fingerprint.fingerprint(run.settings, seen))
     run.write_loads("landing", [*looked.unreadable, *looked.held])
+    _log.info("landing zone: %d files, %d still arriving", len(looked.found), len(looked.held))
     return looked
 
 
@@ -136,6 +149,8 @@ def judge_entity(run: Run, entity: Entity) -> Judged:
         *validating.rule_checks(run, entity.name, name, any(load.rows_read for load in judged)),
     ]
     run.write_checks(f"validated-{entity.name}", checks)
+    failed = [check.check_name for check in checks if not check.passed]
+    _log.info("%s: %d rows of %d files", name, rows, len(judged), extra={"source": entity.name, "failed": failed})
     return Judged(judged, rows, checks)
 
 

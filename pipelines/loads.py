@@ -15,9 +15,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-from pipelines import conforming, reading
+from pipelines import conforming, logs, reading
 from pipelines.entities import ENTITIES, LOOKUP
 from pipelines.errors import RefusedFile
 from pipelines.files import whole_folder
@@ -37,7 +37,7 @@ _CODE = (
     "../expectations/rules.py",
     "../expectations/suites.py",
 )
-_T = TypeVar("_T")
+_log = logs.get(__name__)
 
 
 @dataclass(frozen=True)
@@ -156,13 +156,23 @@ def judge(inbox: Iterable[Recognised], lookups: list[Load], settings: Settings) 
         settings: the configuration in force.
     """
     judged = []
-    for found in inbox:
+    files = list(inbox)
+    for found in logs.progress(files, _entity_of(files)):
+        about = {"file": found.file.name, "source": found.profile.profile if found.profile else None}
         try:
             paths, keys = lookups_for(found, lookups, settings)
-            judged.append(conform(found, paths, keys, settings))
+            load = conform(found, paths, keys, settings)
+            counts = {name: getattr(load, name) for name in ("rows_read", "rows_loaded", "rows_quarantined")}
+            _log.debug("judged", extra={**about, **counts})
         except RefusedFile as refusal:
-            judged.append(refused(found.file, found.profile, refusal))
+            load = refused(found.file, found.profile, refusal)
+            _log.warning("refused %s: %s", found.file.name, refusal.code, extra={**about, "code": refusal.code})
+        judged.append(load)
     return judged
+
+
+def _entity_of(files: list[Recognised]) -> str:
+    return next((one.profile.entity for one in files if one.profile), "unknown")
 
 
 def conform(found: Recognised, lookups: dict[str, Path], lookup_keys: list[str], settings: Settings) -> Load:

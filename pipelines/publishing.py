@@ -20,6 +20,7 @@ from typing import Any
 import duckdb
 
 from expectations.runner import CheckResult
+from pipelines import logs
 from pipelines.database import connect, identifier, literal
 from pipelines.errors import UserError
 from pipelines.files import draft_of, sync, whole_file, whole_folder
@@ -40,6 +41,7 @@ MANIFEST = "manifest.json"
 # Python's audit event at each step of a run: whoever listens is told which one it is.
 BOUNDARY = "perfwh.boundary"
 _WITHDRAWN = "withdrawn.json"
+_log = logs.get(__name__)
 _SHARED_FILE, _SHARED_FOLDER = 0o644, 0o755
 _LOAD_COLUMNS = (
     "file_name",
@@ -106,6 +108,7 @@ def rollback(settings: Settings, version: str | None = None) -> dict[str, Any]:
     withdrawn = [one["fingerprint"] for name, one in kept.items() if name > version]
     whole_file(settings.warehouse / _WITHDRAWN, json.dumps(withdrawn))
     make_current(settings, version)
+    _log.info("rolled back to version %s", version)
     return kept[version]
 
 
@@ -216,6 +219,7 @@ def publish(
     sys.audit(BOUNDARY, "the version is whole")
     make_current(settings, version)
     sys.audit(BOUNDARY, "the version is current")
+    _log.info("published version %s", version)
     (settings.warehouse / _WITHDRAWN).unlink(missing_ok=True)
     _prune(settings, version)
     sys.audit(BOUNDARY, "old versions are gone")

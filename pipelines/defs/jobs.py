@@ -11,6 +11,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from pipelines.logs import PROGRESS
 from pipelines.running import faults_of_steps
 from pipelines.settings import load_settings
 
@@ -43,7 +44,7 @@ class _ProgressHandler(logging.Handler):
         event = meta.get("dagster_event")
         if event and self._stage_times:
             self._measure(event, self._stage_times)
-        line = self._line(event) if event else _built_by_dbt(meta.get("orig_message"))
+        line = self._line(event) if event else _told(meta.get("orig_message"))
         if line:
             print(f"  {time.monotonic() - self._began:6.1f}s  {line}", file=sys.stderr, flush=True)
 
@@ -90,8 +91,9 @@ class _ProgressHandler(logging.Handler):
         return None
 
 
-def _built_by_dbt(message: str | None) -> str | None:
-    return message if message and message.startswith("dbt: ") else None
+def _told(message: str | None) -> str | None:
+    """How far a long step is."""
+    return message if message and message.startswith(("dbt: ", PROGRESS)) else None
 
 
 @dg.logger

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from pipelines import locking
+from pipelines import locking, logs
 from pipelines.errors import is_passing, machine_fault
 from pipelines.files import keep_private
 from pipelines.publishing import BOUNDARY
@@ -29,7 +29,8 @@ def step(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> I
     tried = context.op_execution_context.retry_number
     sys.audit(BOUNDARY, f"{name} begins")
     try:
-        yield Run(settings, context.run.run_id)
+        with logs.kept(settings, run=context.run.run_id, step=name):
+            yield Run(settings, context.run.run_id)
     except Exception as error:
         if is_passing(error) and tried < settings.retries:
             wait = settings.retry_wait_seconds * 2**tried

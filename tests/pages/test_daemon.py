@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -28,8 +28,9 @@ def marts(outcome_or_path) -> dict[str, list]:
 def land(source, target):
     """As a transfer does: under a name that says that it is not finished, then renamed."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(source, target.with_name(target.name + ".part"))
-    os.replace(target.with_name(target.name + ".part"), target)
+    part = target.with_name(target.name + ".part")
+    shutil.copy(source, part)
+    part.replace(target)
 
 
 def test_files_that_land_in_any_order_end_as_in_a_clean_run(tmp_path, chance):
@@ -70,7 +71,7 @@ def test_files_that_land_in_any_order_end_as_in_a_clean_run(tmp_path, chance):
         assert len(runs) <= batches + 4
         # One at a time, and never two for the same files.
         spans = sorted((run["startTime"], run["endTime"]) for run in runs)
-        assert all(one[1] <= two[0] for one, two in zip(spans, spans[1:], strict=False))
+        assert all(one[1] <= two[0] for one, two in pairwise(spans))
         keys = [run["tags"]["dagster/run_key"] for run in runs]
         assert len(set(keys)) == len(keys)
         for run in runs:
