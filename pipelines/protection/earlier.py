@@ -133,9 +133,9 @@ def hidden_beside(
         np.append(np.full(count, -1), slices.table.dimension),
         np.append(np.full(count, -1), slices.table.slice_of),
     )
-    if owner_of is None:
+    whose, number_of = np.unique([owner_of(name) if owner_of else name for name in place], return_inverse=True)
+    if len(whose) == len(place):
         return hidden_slices(table, np.ones(len(place)), minimum, hidden)
-    whose, number_of = np.unique([owner_of(name) for name in place], return_inverse=True)
     mine = sparse.csr_array((np.ones(len(place)), (np.arange(len(place)), number_of)), (len(place), len(whose)))
     name, counts = np.unique(dimension, return_counts=True)
     is_team = np.isin(dimension, name[counts > MANY])
