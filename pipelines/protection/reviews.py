@@ -240,6 +240,8 @@ class _Alike:
             return
         is_of_band = sparse.csr_array((np.ones(len(rated)), (np.arange(len(rated)), band)))
         dimension = np.array(self.occasion.slices.dimension)
+        # Where another rating is possible, it still is when less is shown.
+        is_in_question = np.ones(len(rated), dtype=bool)
         while True:
             sums = self._sums(_RATING)[:, rated]
             # Of bands that nobody has in some slice of theirs, nobody asks any more: the rest are a person's choices.
@@ -253,7 +255,8 @@ class _Alike:
             if not is_few:
                 of_dimension = [np.tile(dimension == one, len(bands)) for one in np.unique(dimension)]
                 asked = nearly_certain([*(rows[mine] for mine in of_dimension), choices], truth)
-            told = certain(sparse.vstack([rows, choices]).tocsr(), truth, asked, is_few)
+            told = certain(sparse.vstack([rows, choices]).tocsr(), truth, asked & is_in_question[person], is_few)
+            is_in_question = np.isin(np.arange(len(rated)), person[told])
             if not self._hide_smallest([_RATING], rows, told, count):
                 break
 
