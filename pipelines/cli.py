@@ -89,11 +89,11 @@ def run(
 @click.option("--page", type=click.Path(path_type=Path), help="File to write the data-quality page (HTML) to.")
 def status(landing: Path | None, warehouse: Path | None, quarantine: bool, as_json: bool, page: Path | None) -> None:
     """Loads, quarantine, checks and versions; of the last run too if it published nothing."""
-    from pipelines import quality_page, reporting
+    from pipelines import pages, reporting
 
     settings = _in_force(landing, warehouse)
     if page:
-        quality_page.write(reporting.status(settings), page)
+        pages.write_data_quality(reporting.status(settings), reporting.trend(settings), page)
         click.echo(f"Data quality: {page}")
         return
     found = reporting.quarantined(settings) if quarantine else reporting.status(settings)
@@ -103,6 +103,23 @@ def status(landing: Path | None, warehouse: Path | None, quarantine: bool, as_js
         reporting.print_quarantine(found)
     else:
         reporting.print_status(found)
+
+
+@main.command("pages")
+@_options
+@click.option("--serve", "port", type=click.IntRange(1, 65535), help="Show them on this port of this machine.")
+def write_pages(landing: Path | None, warehouse: Path | None, port: int | None) -> None:
+    """Write the pages for people without Dagster: data quality, rules, models with every column's definition."""
+    from pipelines import pages, reporting
+    from pipelines.files import keep_private
+
+    keep_private()
+    settings = _in_force(landing, warehouse)
+    pages.write(settings, reporting.status(settings), reporting.trend(settings))
+    pages.write_models(settings)
+    click.echo(f"Pages: {pages.folder_of(settings) / 'index.html'}")
+    if port:
+        pages.serve(settings, port)
 
 
 @main.command()

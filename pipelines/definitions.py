@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
+
 import dagster as dg
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
     """Everything that Dagster shows and runs."""
-    from pipelines.defs import alerts, automation, jobs, models, published, retention, sources
+    # Backfills of a range in one run and links to code are beta in Dagster; the tests hold both to what they do.
+    warnings.simplefilter("ignore", dg.BetaWarning)
+    from pipelines.defs import alerts, automation, jobs, links, models, published, retention, sources
 
     return dg.Definitions(
-        assets=[*sources.raw_assets(), *sources.source_assets(), models.models, published.publish],
+        assets=[
+            *links.with_code([*sources.raw_assets(), *sources.source_assets(), models.models, published.publish]),
+            *published.exposures(),
+        ],
         asset_checks=[published.audit],
         jobs=[jobs.warehouse_job, retention.forget_expired],
         schedules=[automation.nightly, retention.weekly_retention],

@@ -9,8 +9,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
-import pandas
-
 from expectations.runner import CheckResult
 from pipelines.errors import UserError
 from pipelines.loads import Load
@@ -38,6 +36,8 @@ class Late:
 
 def due_on(calendar: Due, newest_on: date) -> date:
     """The day by which a source delivers the period after the one that it has spoken of."""
+    import pandas
+
     following = pandas.Period(newest_on, freq=_PERIODS[calendar.every]) + 1
     return (following.end_time + pandas.Timedelta(days=calendar.grace_days)).date()
 

@@ -12,14 +12,15 @@ from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
-from pipelines import quality_page
+from expectations.runner import CheckResult
+from pipelines import pages
 from pipelines.comparing import told as figure_told
 from pipelines.errors import EXIT_BLOCKED, EXIT_PUBLISHED
 from pipelines.loads import superseded
 from pipelines.publishing import kept_manifests, published_manifest
 from pipelines.punctuality import ON_TIME
 from pipelines.quarantine import causes
-from pipelines.runs import Run, last_run
+from pipelines.runs import Run, last_run, last_runs
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from pipelines.lineage import Way
 
 _MOST_LINES = 12
+# Runs whose counts a trend shows.
+_TREND = 20
 
 
 def _console() -> Console:
@@ -98,12 +101,10 @@ def print_summary(settings: Settings, run_id: str, code: int, faults: Sequence[s
     for check in warnings:
         if check.check_name == ON_TIME:
             console.print(f"late: {check.description}", markup=False)
-    page = settings.warehouse / "data_quality.html"
     try:
-        quality_page.write(status(settings), page)
-        console.print(f"\nData quality: {page}")
+        console.print(f"\nData quality: {pages.write(settings, status(settings), trend(settings))}")
     except OSError as error:
-        console.print(f"\n{page}: cannot be written ({error.strerror})")
+        console.print(f"\n{pages.folder_of(settings)}: cannot be written ({error.strerror})")
     published = settings.warehouse / "published"
     if code == EXIT_PUBLISHED:
         console.print(f"\nPublished version {run.read('outcome')['version']}: {published}")
@@ -240,6 +241,11 @@ def status(settings: Settings) -> dict[str, Any]:
             "checks": [asdict(check) for check in last.checks()],
         },
     }
+
+
+def trend(settings: Settings) -> list[list[CheckResult]]:
+    """The checks of the last runs, the oldest first."""
+    return [run.checks() for run in last_runs(settings, _TREND)]
 
 
 def quarantined(settings: Settings) -> list[dict[str, Any]]:

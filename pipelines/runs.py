@@ -123,7 +123,12 @@ class Run:
         return sorted(found, key=lambda check: (check.asset, check.check_name))
 
 
+def last_runs(settings: Settings, most: int) -> list[Run]:
+    """The last runs that have judged anything, the oldest first."""
+    folders = sorted((settings.warehouse / "runs").glob("*/inbox.json"), key=lambda path: path.stat().st_mtime)
+    return [Run(settings, one.parent.name) for one in folders[-most:]]
+
+
 def last_run(settings: Settings) -> Run | None:
     """The run that began last, published or not."""
-    folders = sorted((settings.warehouse / "runs").glob("*/inbox.json"), key=lambda path: path.stat().st_mtime)
-    return Run(settings, folders[-1].parent.name) if folders else None
+    return next(iter(last_runs(settings, 1)), None)

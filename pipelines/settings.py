@@ -157,6 +157,12 @@ class Settings(BaseSettings):
     first_month: date = Field(
         date(2020, 1, 1), description="First month that Dagster shows of monthly exports; older ones are loaded too."
     )
+    pages_url: str = Field(
+        "http://127.0.0.1:3001", description="Where the folder `pages` of the warehouse is shown; assets link there."
+    )
+    code_url: str | None = Field(
+        None, description="The repository on GitHub or GitLab, with its branch: https://github.com/ORG/REPO/tree/main."
+    )
     alerts: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (),
         description="Where alerts go besides alerts.jsonl: https://… (a webhook), mailtos://…, or another Apprise URL.",
@@ -189,8 +195,10 @@ class Settings(BaseSettings):
     @field_validator("time_zone")
     @classmethod
     def _time_zone(cls, value: str) -> str:
-        if value not in zoneinfo.available_timezones():
-            raise ValueError("expected a name such as Europe/Berlin")
+        try:
+            zoneinfo.ZoneInfo(value)
+        except (ValueError, OSError):  # no such file, or a folder of them
+            raise ValueError("expected a name such as Europe/Berlin") from None
         return value
 
     @field_validator("alerts", mode="before")

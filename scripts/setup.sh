@@ -32,8 +32,9 @@ if [ -z "$uv" ]; then
   uv=$tools/bin/uv
 fi
 
+# Compiled once, as each process would do it again where it may not write beside the packages.
 echo "setup: installing the locked packages into .venv (once)"
 "$uv" venv --quiet --allow-existing --python "$python" .venv
-"$uv" pip sync --quiet --python .venv/bin/python --require-hashes requirements-dev.lock
+"$uv" pip sync --quiet --compile-bytecode --python .venv/bin/python --require-hashes requirements-dev.lock
 "$uv" pip install --quiet --python .venv/bin/python --no-deps --editable .
 echo "$wanted" > "$stamp"

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -10,12 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
+from dagster_dbt import (
+    DagsterDbtTranslator,
+    DagsterDbtTranslatorSettings,
+    DbtCliResource,
+    DbtProject,
+    dbt_assets,
+)
 from dagster_dbt.errors import DagsterDbtCliRuntimeError
 from packaging.version import Version
 
 from pipelines import ingesting, lineage
 from pipelines.building import table_counts
+from pipelines.defs import links
 from pipelines.defs.automation import FOLLOWS
 from pipelines.defs.checks import blocked_by
 from pipelines.defs.steps import step
@@ -51,7 +59,18 @@ class Dbt(DbtCliResource):  # type: ignore[misc] # untyped base
 class Translator(DagsterDbtTranslator):  # type: ignore[misc] # untyped base
     """Groups by layer, owners and kinds; one key per table: its layer and its name."""
 
+    def __init__(self) -> None:
+        super().__init__(DagsterDbtTranslatorSettings(enable_code_references=True))
+        # Each model is asked about ten times while the definitions are loaded.
+        self._specs: dict[str, dg.AssetSpec] = {}
+
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> dg.AssetSpec:
+        if unique_id not in self._specs:
+            # While it listens to dbt, dagster-dbt does not say which project it is.
+            self._specs[unique_id] = self._spec(manifest, unique_id, project or PROJECT)
+        return self._specs[unique_id]
+
+    def _spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> dg.AssetSpec:
         spec: dg.AssetSpec = super().get_asset_spec(manifest, unique_id, project)
         node = manifest["nodes"].get(unique_id)
         if node is None:
@@ -65,10 +84,11 @@ class Translator(DagsterDbtTranslator):  # type: ignore[misc] # untyped base
             kinds={"dbt", "duckdb"},
             automation_condition=FOLLOWS,
             tags={"data_class": "aggregate" if layer == "marts" else "person"},
-        )
+        ).merge_attributes(metadata={"definition": links.to_model(unique_id)})
 
 
 _PARSED = parsed_project()
+_TRANSLATOR = Translator()
 
 
 def dbt_cli() -> Dbt:
@@ -77,7 +97,7 @@ def dbt_cli() -> Dbt:
 
 
 @dbt_assets(  # type: ignore[untyped-decorator]
-    manifest=_PARSED / "manifest.json", dagster_dbt_translator=Translator(), project=PROJECT, name="models"
+    manifest=_PARSED / "manifest.json", dagster_dbt_translator=_TRANSLATOR, project=PROJECT, name="models"
 )
 def models(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
     """Builds and tests the models in the run's database.
@@ -95,7 +115,7 @@ def models(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[A
         arguments += ["--vars", json.dumps(variables(run.settings), sort_keys=True)]
         # With the step's context it would build what was asked for only.
         invocation = dbt.cli(
-            arguments, manifest=_PARSED / "manifest.json", dagster_dbt_translator=Translator(), target_path=target
+            arguments, manifest=_PARSED / "manifest.json", dagster_dbt_translator=_TRANSLATOR, target_path=target
         )
         invocation.context = context
         # Row counts can only be read once dbt has let go of the database, so what it reports is passed on at the end.
@@ -112,6 +132,7 @@ def models(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[A
             fault = machine_fault_of_dbt(results, str(error), invocation.process.returncode)
             raise fault or dg.Failure(failed_nodes(results), allow_retries=False) from None
         finally:
+            _end(invocation.process)
             results = results or _results(target)
             if results:
                 manifest = json.loads((_PARSED / "manifest.json").read_text())
@@ -129,6 +150,13 @@ def models(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[A
                         {**event.metadata, **told, "dagster/column_lineage": _column_lineage(columns)}
                     )
                 yield event
+
+
+def _end(dbt: subprocess.Popen[Any]) -> None:
+    """A dbt that nobody listens to any more, since the step failed, would wait for that for ever, holding the build."""
+    if dbt.poll() is None:
+        dbt.terminate()
+        dbt.wait()
 
 
 def _is_asked_for(event: Any, context: dg.AssetExecutionContext) -> bool:

@@ -1,5 +1,6 @@
 """Publishing as assets: what readers get, made current in one step once every check before it has passed."""
 
+import json
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,7 @@ from pipelines.defs.sources import OWNERS, STRANGERS
 from pipelines.defs.steps import step
 from pipelines.loads import superseded
 from pipelines.marts import MARTS, RESTRICTED_TABLES
+from pipelines.models import manifest_path
 from pipelines.reporting import changes_as_markdown
 from pipelines.runs import Run, clear
 
@@ -128,3 +130,25 @@ def audit(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResul
         run.write_checks("audit", found)
         for mart, result in zip(MARTS, found, strict=True):
             yield from checks.results(dg.AssetKey(["marts", mart]), [result])
+
+
+def exposures() -> list[dg.AssetSpec]:
+    """Who reads what is published, as dbt's exposures say: dashboards, analyses."""
+    manifest = json.loads(manifest_path().read_text())
+    specs = []
+    for one in manifest["exposures"].values():
+        layers = {manifest["nodes"][node]["schema"] for node in one["depends_on"]["nodes"]}
+        files = [key for key, layer in ((PERFORMANCE, "marts"), (PEOPLE, "restricted")) if layer in layers]
+        specs.append(
+            dg.AssetSpec(
+                dg.AssetKey(["exposures", one["name"]]),
+                deps=files,
+                group_name="exposures",
+                owners=[one["owner"]["email"]] if one["owner"].get("email") else OWNERS,
+                kinds={one["type"]},
+                tags={"data_class": "person" if PEOPLE in files else "aggregate"},
+                description=one["description"],
+                metadata={"url": one["url"]} if one["url"] else {},
+            )
+        )
+    return specs

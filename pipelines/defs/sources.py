@@ -4,13 +4,12 @@ A run of everything reads new files while it judges them, and tells of them on t
 itself is materialized to have files read anew.
 """
 
-import warnings
 from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
 from pipelines import ingesting, releases
-from pipelines.defs import checks, partitions
+from pipelines.defs import checks, links, partitions
 from pipelines.defs.automation import FOLLOWS
 from pipelines.defs.steps import step
 from pipelines.entities import ENTITIES, LOOKUP, Column, Entity
@@ -167,7 +166,11 @@ def _validated_asset(entity: Entity) -> dg.AssetsDefinition:
         tags=PERSON,
         automation_condition=FOLLOWS,
         description=f"{entity.name}: typed rows that broke no critical rule. One row per {entity.grain}.",
-        metadata={"dagster/column_schema": _schema(entity.columns)},
+        metadata={
+            "dagster/column_schema": _schema(entity.columns),
+            "data_quality": links.to_quality(f"validated/{entity.name}"),
+            "rules": links.to_rules(entity.name),
+        },
         check_specs=checks.specs_of_entity(key, entity.name),
     )
     def validated(context: dg.AssetExecutionContext) -> Iterator[Result]:
@@ -234,13 +237,10 @@ def earlier(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[
 
 def raw_assets() -> list[dg.AssetsDefinition]:
     """The files of each entity as they were delivered, by period where they come by period."""
-    with warnings.catch_warnings():
-        # That one run fills a range of periods is beta in Dagster; the tests hold it to what it does.
-        warnings.simplefilter("ignore", dg.BetaWarning)
-        return [
-            *(_raw_asset(entity.name, f"Files of {entity.name}.") for entity in ENTITIES.values()),
-            _raw_asset(LOOKUP, "Files that only help to read others."),
-        ]
+    return [
+        *(_raw_asset(entity.name, f"Files of {entity.name}.") for entity in ENTITIES.values()),
+        _raw_asset(LOOKUP, "Files that only help to read others."),
+    ]
 
 
 def source_assets() -> list[dg.AssetsDefinition]:

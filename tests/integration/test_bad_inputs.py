@@ -125,7 +125,7 @@ def test_all_bad_inputs_in_whole_runs(tmp_path):
     blocked = run_warehouse(tmp_path / "landing", tmp_path / "warehouse", PERFWH_PROFILES=str(own))
     assert blocked.code == 3, blocked.said
     assert (tmp_path / "warehouse" / "published").resolve() == version
-    page = (tmp_path / "warehouse" / "data_quality.html").read_text()
+    page = (tmp_path / "warehouse" / "pages" / "data_quality.html").read_text()
     assert "which published nothing" in page and "every_file_is_loaded" in page and "rating_on_scale" in page
     status = perfwh("status", "--json", "--warehouse", tmp_path / "warehouse")
     found = {load["file_name"]: load for load in json.loads(status.stdout)["last_run"]["loads"]}

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
 import dagster as dg
 import pytest
 import yaml
@@ -23,9 +28,79 @@ def specs(definitions):
     return {spec.key: spec for spec in definitions.resolve_all_asset_specs()}
 
 
-def test_the_job_makes_every_asset(definitions, specs):
+def test_the_job_makes_every_asset_but_those_that_read_files_anew(definitions, specs):
     job = definitions.resolve_job_def("warehouse")
-    assert set(job.asset_layer.executable_asset_keys) == set(specs)
+    assert set(job.asset_layer.executable_asset_keys) == {
+        key for key in specs if key.path[0] not in ("raw", "exposures")
+    }
+
+
+def test_exports_that_come_by_period_are_parted(specs):
+    months = specs[dg.AssetKey(["raw", "employees"])].partitions_def
+    assert months.get_partition_keys(current_time=datetime(2020, 4, 15, tzinfo=UTC)) == [
+        "2020-01",
+        "2020-02",
+        "2020-03",
+        "2020-04",
+    ]
+    for entity in ("survey_responses", "survey_invitations", "reviews", "goals"):
+        assert isinstance(specs[dg.AssetKey(["raw", entity])].partitions_def, dg.DynamicPartitionsDefinition)
+    for entity in ("trainings", "recognitions", "one_on_ones", "lookup"):
+        assert specs[dg.AssetKey(["raw", entity])].partitions_def is None
+
+
+def test_every_asset_says_whether_it_is_about_persons_and_links_to_its_code(definitions, specs):
+    for key, spec in specs.items():
+        assert spec.tags["data_class"] in ("person", "aggregate"), key
+    for key in definitions.resolve_job_def("warehouse").asset_layer.executable_asset_keys:
+        assert specs[key].metadata["dagster/code_references"], key
+    assert "models.html#!/model/model.performance_warehouse.turnover" in str(
+        specs[dg.AssetKey(["marts", "turnover"])].metadata
+    )
+    assert "rules.html#goals" in str(specs[dg.AssetKey(["validated", "goals"])].metadata)
+
+
+def test_what_starts_runs_by_itself_is_off_until_the_configuration_says_so(definitions, monkeypatch):
+    from pipelines.defs import automation
+
+    off = {"watch_landing_zone", "follow_inputs", "nightly", "weekly_retention"}
+    by_name = {one.name: one for one in (*definitions.sensors, *definitions.schedules)}
+    assert {name for name, one in by_name.items() if one.default_status.value == "STOPPED"} == off
+    monkeypatch.setenv("PERFWH_AUTOMATION", '["nightly"]')
+    assert automation.schedule_status("nightly") == dg.DefaultScheduleStatus.RUNNING
+    assert automation.sensor_status("follow_inputs") == dg.DefaultSensorStatus.STOPPED
+
+
+def test_sources_with_a_calendar_are_fresh_as_long_as_it_says(monkeypatch):
+    from pipelines.defs import partitions
+
+    assert partitions.freshness("employees") is None
+    monkeypatch.setenv(
+        "PERFWH_DUE",
+        '{"personio_employees": {"every": "month", "grace_days": 5}, "canonical_employees": {"every": "week"}}',
+    )
+    assert partitions.freshness("employees").fail_window.to_timedelta() == timedelta(days=14)
+    assert partitions.freshness("goals") is None
+
+
+def test_the_definitions_load_within_five_seconds_without_data_or_warnings(tmp_path):
+    from pipelines.models import manifest_path
+
+    manifest_path()
+    script = (
+        "import time, warnings; warnings.simplefilter('error', UserWarning)\n"
+        "from pipelines.definitions import defs\n"
+        "defs().resolve_job_def('warehouse'); print(time.process_time())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PERFWH_LANDING": str(tmp_path / "none")},
+    )
+    assert float(done.stdout) < 5
+    assert "Warning" not in done.stderr
 
 
 def test_every_asset_is_described_owned_and_of_a_kind(specs):

@@ -155,7 +155,7 @@ def test_the_data_quality_page_tells_every_check_with_what_it_asks(sample, tmp_p
     done = perfwh("status", "--page", page, "--landing", sample.landing, "--warehouse", sample.warehouse)
     assert done.returncode == 0, done.stderr
     text = html.unescape(page.read_text())
-    assert page.read_text() == (sample.warehouse / "data_quality.html").read_text()
+    assert page.read_text() == (sample.warehouse / "pages" / "data_quality.html").read_text()
     found = json.loads(perfwh("status", "--json", "--landing", sample.landing, "--warehouse", sample.warehouse).stdout)[
         "last_run"
     ]
@@ -186,7 +186,7 @@ def test_aggregates_hold_no_person(sample):
                 texts |= {row[0] for row in sample.query(f'select distinct "{column}" from {table}')}
     assert len(texts) > 50
     assert texts & people == set()
-    page = (sample.warehouse / "data_quality.html").read_text()
+    page = (sample.warehouse / "pages" / "data_quality.html").read_text()
     assert not {person for person in people if person and len(person) > 6 and person in page}
     for folder in (sample.warehouse / "runs", sample.published / "manifest.json"):
         for path in [folder] if folder.is_file() else folder.rglob("*.json"):

@@ -1,0 +1,145 @@
+"""Pages for people without Dagster: data quality with its trends, the rules in words, and dbt's pages of the models.
+
+Names of files, columns and rules, and counts; nothing that stands in a row. They are files in `pages/` of the
+warehouse, which any web server can show.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from expectations import SUITES
+from expectations.rules import Rule
+from expectations.runner import CheckResult
+from expectations.suites import set_rules
+from pipelines.entities import ENTITIES
+from pipelines.files import PRIVATE_FOLDER
+from pipelines.models import parsed_project
+from pipelines.settings import DBT_PROJECT, Settings
+
+DATA_QUALITY, RULES, MODELS = "data_quality.html", "rules.html", "models.html"
+
+
+def folder_of(settings: Settings) -> Path:
+    """Where the pages of a warehouse are."""
+    return settings.warehouse / "pages"
+
+
+def write(settings: Settings, found: Mapping[str, Any], earlier: Iterable[Iterable[CheckResult]]) -> Path:
+    """Writes the pages that follow a run: data quality and rules.
+
+    Args:
+        settings: the configuration in force.
+        found: what `reporting.status` tells.
+        earlier: the checks of the last runs, the oldest first, this one among them.
+
+    Returns:
+        The page on data quality.
+    """
+    folder = folder_of(settings)
+    folder.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
+    write_data_quality(found, earlier, folder / DATA_QUALITY)
+    _render("rules.html.j2", folder / RULES, entities=_rules(settings), limit=settings.quarantine_limit)
+    _render("index.html.j2", folder / "index.html")
+    return folder / DATA_QUALITY
+
+
+def write_data_quality(found: Mapping[str, Any], earlier: Iterable[Iterable[CheckResult]], target: Path) -> None:
+    """Writes the page on the data of the last run to a file; an older one is replaced in one step."""
+    last = found["last_run"] or {"checks": [], "loads": [], "quarantine": [], "run_id": None, "published": False}
+    checks = sorted(last["checks"], key=lambda check: (check["asset"], check["passed"], check["check_name"]))
+    trends: dict[tuple[str, str], list[tuple[int, bool]]] = {}
+    runs = 0
+    for of_run in earlier:
+        runs += 1
+        for check in of_run:
+            trends.setdefault((check.asset, check.check_name), []).append((check.failing_rows, check.passed))
+    _render(
+        "data_quality.html.j2",
+        target,
+        published=found["published"],
+        last=last,
+        failed=[check for check in checks if not check["passed"]],
+        by_asset=[(asset, list(of)) for asset, of in groupby(checks, key=lambda check: check["asset"])],
+        trends=trends,
+        runs=runs,
+    )
+
+
+def write_models(settings: Settings) -> Path:
+    """Writes dbt's pages of the models, one file; takes some seconds, as dbt makes them.
+
+    Raises:
+        RuntimeError: dbt could not make them.
+    """
+    from dbt.cli.main import dbtRunner
+
+    folder = folder_of(settings)
+    made = settings.warehouse / "work" / "models"
+    shutil.rmtree(made, ignore_errors=True)
+    made.mkdir(parents=True, mode=PRIVATE_FOLDER)
+    folder.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
+    for artefact in ("manifest.json", "partial_parse.msgpack"):
+        shutil.copy(parsed_project() / artefact, made)
+    here = str(DBT_PROJECT)
+    where = ["--project-dir", here, "--profiles-dir", here, "--target-path", str(made), "--log-path", str(made)]
+    # Columns and their types are in the contracts; nothing is asked of a database, which may hold people.
+    how = ["--static", "--no-compile", "--empty-catalog"]
+    outcome = dbtRunner().invoke(["--quiet", "docs", "generate", *where, *how])
+    if not outcome.success:
+        raise RuntimeError("dbt cannot make the pages of the models") from outcome.exception
+    (made / "static_index.html").replace(folder / MODELS)
+    shutil.rmtree(made)
+    return folder / MODELS
+
+
+def serve(settings: Settings, port: int) -> None:
+    """Shows the pages to this machine until it is interrupted."""
+    import contextlib
+    import functools
+    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+    shown = functools.partial(SimpleHTTPRequestHandler, directory=str(folder_of(settings)))
+    with ThreadingHTTPServer(("127.0.0.1", port), shown) as server, contextlib.suppress(KeyboardInterrupt):
+        server.serve_forever()
+
+
+def _rules(settings: Settings) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": entity.name,
+            "grain": entity.grain,
+            "rules": [
+                {
+                    "name": rule.name,
+                    "column": rule.column,
+                    "reason": rule.reason,
+                    "severity": rule.severity,
+                    "outcome": _outcome(rule),
+                }
+                for rule in (*SUITES[entity.name], *set_rules(entity.name, settings.headcount_fall_limit))
+            ],
+        }
+        for entity in ENTITIES.values()
+    ]
+
+
+def _outcome(rule: Rule) -> str:
+    if rule.severity != "critical":
+        return "it is told of"
+    return "the row is kept back" if rule.judges_rows else "nothing is published"
+
+
+def _render(template: str, target: Path, **given: Any) -> None:
+    import jinja2
+
+    here = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    draft = target.with_name(f".{target.name}.draft")
+    draft.write_text(here.get_template(template).render(**given), encoding="utf-8")
+    draft.replace(target)
