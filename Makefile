@@ -30,9 +30,10 @@ setup: ## Make .venv from the lock files (once)
 sample: | setup
 	@$(BIN)/perfwh sample --out sample
 
-dev: setup sample ## Dagster's pages on http://127.0.0.1:3000
+dev: setup sample ## Dagster's pages on http://127.0.0.1:3000, those of data quality and columns on port 3001
 	@mkdir -p $(DAGSTER_HOME) && ln -sf ../dagster.yaml $(DAGSTER_HOME)/dagster.yaml
-	@PERFWH_LANDING=$(abspath $(LANDING)) PERFWH_WAREHOUSE=$(abspath $(WAREHOUSE)) $(BIN)/dagster dev --host 127.0.0.1
+	@trap 'kill 0' EXIT; export PERFWH_LANDING=$(abspath $(LANDING)) PERFWH_WAREHOUSE=$(abspath $(WAREHOUSE)); \
+	  $(BIN)/perfwh pages --serve 3001 & $(BIN)/dagster dev --host 127.0.0.1
 
 check: setup ## Format, lint, types, SQL, definitions, then the tests
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .

@@ -112,10 +112,12 @@ def write_pages(landing: Path | None, warehouse: Path | None, port: int | None) 
     """Write the pages for people without Dagster: data quality, rules, models with every column's definition."""
     from pipelines import pages, reporting
     from pipelines.files import keep_private
+    from pipelines.runs import profiles_in_use
 
     keep_private()
     settings = _in_force(landing, warehouse)
     pages.write(settings, reporting.status(settings), reporting.trend(settings))
+    pages.write_columns(settings, profiles_in_use(settings).values())
     pages.write_models(settings)
     click.echo(f"Pages: {pages.folder_of(settings) / 'index.html'}")
     if port:
@@ -260,16 +262,12 @@ def lineage(landing: Path | None, warehouse: Path | None, column: str, all_profi
     from pipelines import lineage as lineages
     from pipelines import reporting
     from pipelines.profiles import load_profiles
-    from pipelines.runs import last_run
+    from pipelines.runs import profiles_in_use
 
     settings = _in_force(landing, warehouse)
     known = lineages.prepared(settings)
     name = lineages.find(known, column)
-    profiles = load_profiles(settings.profiles)
-    run = last_run(settings)
-    if run and not all_profiles:
-        in_use = {one["profile"] for one in run.read("inbox")}
-        profiles = {key: profile for key, profile in profiles.items() if key in in_use}
+    profiles = load_profiles(settings.profiles) if all_profiles else profiles_in_use(settings)
     way = lineages.way(known, name, profiles.values())
     if as_json:
         click.echo(json.dumps(asdict(way), indent=2))

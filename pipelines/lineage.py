@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -262,6 +262,26 @@ def way(lineage: Lineage, column: str, profiles: Iterable[Profile]) -> Way:
         return Way(one, [follow(step) for step in steps])
 
     return follow(column)
+
+
+def all_steps(lineage: Lineage, profiles: Iterable[Profile]) -> dict[str, list[Origin]]:
+    """What each column is made of, one step back, from the marts to the columns of the exports (in quotes)."""
+    steps = {f"{table}.{name}": made for table, columns in lineage.items() for name, made in columns.items()}
+    # A version before is made as this one is.
+    steps = {name: [one for one in made if not one.startswith(f"{_EARLIER}.")] for name, made in steps.items()}
+    return {**steps, **_exports(profiles)}
+
+
+def all_ends(steps: Mapping[str, Sequence[Origin]]) -> dict[str, set[Origin]]:
+    """Where the way of each column ends: columns of exports and constants."""
+    ends: dict[str, set[Origin]] = {}
+
+    def of(one: str) -> set[Origin]:
+        if one not in ends:
+            ends[one] = {one} if one not in steps else set().union(*(of(step) for step in steps[one]))
+        return ends[one]
+
+    return {name: of(name) for name in steps}
 
 
 def headers_of(profiles: Iterable[Profile], entity: str) -> dict[str, list[str]]:

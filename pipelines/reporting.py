@@ -101,10 +101,7 @@ def print_summary(settings: Settings, run_id: str, code: int, faults: Sequence[s
     for check in warnings:
         if check.check_name == ON_TIME:
             console.print(f"late: {check.description}", markup=False)
-    try:
-        console.print(f"\nData quality: {pages.write(settings, status(settings), trend(settings))}")
-    except OSError as error:
-        console.print(f"\n{pages.folder_of(settings)}: cannot be written ({error.strerror})")
+    console.print(f"\n{write_pages(settings)}")
     published = settings.warehouse / "published"
     if code == EXIT_PUBLISHED:
         console.print(f"\nPublished version {run.read('outcome')['version']}: {published}")
@@ -241,6 +238,14 @@ def status(settings: Settings) -> dict[str, Any]:
             "checks": [asdict(check) for check in last.checks()],
         },
     }
+
+
+def write_pages(settings: Settings) -> str:
+    """Writes the pages that follow a run; where they are, or why they could not be written."""
+    try:
+        return f"Data quality: {pages.write(settings, status(settings), trend(settings))}"
+    except OSError as error:
+        return f"{pages.folder_of(settings)}: cannot be written ({error.strerror})"
 
 
 def trend(settings: Settings) -> list[list[CheckResult]]:

@@ -19,7 +19,7 @@ from pipelines.files import PRIVATE_FOLDER, remove_drafts, whole_file
 from pipelines.landing import LandedFile
 from pipelines.loads import Load
 from pipelines.locking import build_lock
-from pipelines.profiles import Profile
+from pipelines.profiles import Profile, load_profiles
 from pipelines.recognising import Recognised
 from pipelines.settings import Settings
 
@@ -132,3 +132,10 @@ def last_runs(settings: Settings, most: int) -> list[Run]:
 def last_run(settings: Settings) -> Run | None:
     """The run that began last, published or not."""
     return next(iter(last_runs(settings, 1)), None)
+
+
+def profiles_in_use(settings: Settings) -> dict[str, Profile]:
+    """The source profiles of the last run's files; all of them where there was none."""
+    profiles, run = load_profiles(settings.profiles), last_run(settings)
+    in_use = {one["profile"] for one in run.read("inbox")} if run else set(profiles)
+    return {name: profile for name, profile in profiles.items() if name in in_use}

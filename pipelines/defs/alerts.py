@@ -4,6 +4,7 @@ import dagster as dg
 
 from pipelines import alerting
 from pipelines.defs.jobs import STARTED_BY
+from pipelines.reporting import write_pages
 from pipelines.running import faults_of_steps
 from pipelines.settings import load_settings
 
@@ -12,7 +13,8 @@ from pipelines.settings import load_settings
 @dg.run_failure_sensor(
     name="alert_on_failure",
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Tells of a run that failed or was blocked, killed ones too; `perfwh run` tells of its own.",
+    description="Tells of a run that failed or was blocked, killed ones too, and writes the page of data quality; "
+    "`perfwh run` does both itself.",
 )
 def alert_on_failure(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
     """Raises the alert of a failed run."""
@@ -22,6 +24,7 @@ def alert_on_failure(context: dg.RunFailureSensorContext) -> dg.SkipReason | Non
     faults = faults_of_steps(context.get_step_failure_events()) or [context.failure_event.message or "the run ended"]
     for fault in alerting.tell_of_run(load_settings(), run.run_id, faults):
         context.log.error(fault)
+    context.log.info(write_pages(load_settings()))
     return None
 
 

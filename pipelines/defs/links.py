@@ -18,6 +18,11 @@ def to_model(unique_id: str) -> dg.UrlMetadataValue:
     return _to(f"{pages.MODELS}#!/model/{unique_id}")
 
 
+def to_columns(table: str) -> dg.UrlMetadataValue:
+    """What the columns of a table are made of, down to the exports."""
+    return _to(f"{pages.COLUMNS}#{table}")
+
+
 def to_quality(asset: str) -> dg.UrlMetadataValue:
     """What was asked of an asset, with its trends."""
     return _to(f"{pages.DATA_QUALITY}#{asset}")

@@ -84,7 +84,13 @@ class Translator(DagsterDbtTranslator):  # type: ignore[misc] # untyped base
             kinds={"dbt", "duckdb"},
             automation_condition=FOLLOWS,
             tags={"data_class": "aggregate" if layer == "marts" else "person"},
-        ).merge_attributes(metadata={"definition": links.to_model(unique_id)})
+        ).merge_attributes(
+            metadata={
+                "definition": links.to_model(unique_id),
+                "where_columns_come_from": links.to_columns(f"{layer}.{node['name']}"),
+                "data_quality": links.to_quality(f"{layer}/{node['name']}"),
+            }
+        )
 
 
 _PARSED = parsed_project()

@@ -16,7 +16,7 @@ from pipelines.defs.steps import step
 from pipelines.loads import superseded
 from pipelines.marts import MARTS, RESTRICTED_TABLES
 from pipelines.models import manifest_path
-from pipelines.reporting import changes_as_markdown
+from pipelines.reporting import changes_as_markdown, write_pages
 from pipelines.runs import Run, clear
 
 PERFORMANCE = dg.AssetKey(["published", "performance"])
@@ -72,6 +72,7 @@ def publish(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[
         changes = comparing.changes(before, after) if after else {}
         outcome = {"version": manifest["version"], "row_counts": manifest["row_counts"], "hidden": hidden}
         run.write("outcome", {**outcome, "changes": changes})
+        context.log.info(write_pages(run.settings))
         clear(run.settings)
         sys.audit(publishing.BOUNDARY, "the build is cleared")
         folder = run.settings.warehouse / "versions" / manifest["version"]

@@ -6,6 +6,7 @@ warehouse, which any web server can show.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterable, Mapping
 from itertools import groupby
@@ -16,12 +17,16 @@ from expectations import SUITES
 from expectations.rules import Rule
 from expectations.runner import CheckResult
 from expectations.suites import set_rules
+from pipelines import lineage
 from pipelines.entities import ENTITIES
 from pipelines.files import PRIVATE_FOLDER
-from pipelines.models import parsed_project
+from pipelines.models import descriptions_of, manifest_path, parsed_project
+from pipelines.profiles import Profile
 from pipelines.settings import DBT_PROJECT, Settings
 
-DATA_QUALITY, RULES, MODELS = "data_quality.html", "rules.html", "models.html"
+DATA_QUALITY, RULES, COLUMNS, MODELS = "data_quality.html", "rules.html", "columns.html", "models.html"
+# From what is read to where it comes from.
+_LAYERS = ("marts", "restricted", "protection", "history", "staging", "validated")
 
 
 def folder_of(settings: Settings) -> Path:
@@ -70,6 +75,41 @@ def write_data_quality(found: Mapping[str, Any], earlier: Iterable[Iterable[Chec
     )
 
 
+def write_columns(settings: Settings, profiles: Iterable[Profile]) -> Path:
+    """Writes the page on columns: what each is made of, step by step, down to the columns of exports.
+
+    Args:
+        settings: the configuration in force.
+        profiles: of the exports that are named.
+    """
+    steps = lineage.all_steps(lineage.prepared(settings), profiles)
+    ends = lineage.all_ends(steps)
+    definitions = descriptions_of(json.loads(manifest_path().read_text()))
+    tables: dict[str, list[dict[str, Any]]] = {}
+    for column in steps:
+        table, _, name = column.rpartition(".")
+        tables.setdefault(table, []).append(
+            {
+                "name": name,
+                "definition": definitions.get(table.partition(".")[2], {}).get(name, "")
+                if not table.startswith("validated.")
+                else _definition(table.partition(".")[2], name),
+                "made_of": [one for one in steps[column] if one in steps],
+                "ends": sorted(one.strip("'") for one in ends[column]),
+            }
+        )
+    by_layer = [(layer, {name: of for name, of in tables.items() if name.startswith(f"{layer}.")}) for layer in _LAYERS]
+    folder = folder_of(settings)
+    folder.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
+    _render("columns.html.j2", folder / COLUMNS, layers=by_layer)
+    return folder / COLUMNS
+
+
+def _definition(entity: str, column: str) -> str:
+    known = ENTITIES[entity].by_name if entity in ENTITIES else {}
+    return known[column].description if column in known else ""
+
+
 def write_models(settings: Settings) -> Path:
     """Writes dbt's pages of the models, one file; takes some seconds, as dbt makes them.
 
@@ -103,7 +143,11 @@ def serve(settings: Settings, port: int) -> None:
     import functools
     from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
-    shown = functools.partial(SimpleHTTPRequestHandler, directory=str(folder_of(settings)))
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: Any) -> None:
+            """Dagster's lines are beside them in the terminal."""
+
+    shown = functools.partial(Quiet, directory=str(folder_of(settings)))
     with ThreadingHTTPServer(("127.0.0.1", port), shown) as server, contextlib.suppress(KeyboardInterrupt):
         server.serve_forever()
 

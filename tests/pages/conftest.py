@@ -41,9 +41,7 @@ class Dev:
         for one in (self.landing, self.home):
             one.mkdir(exist_ok=True, parents=True)
         shutil.copy(PROJECT_ROOT / "dagster.yaml", self.home / "dagster.yaml")
-        with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
-            self.port = int(found.getsockname()[1])
+        self.port = self.free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = {
             **os.environ,
@@ -54,6 +52,12 @@ class Dev:
             **environment,
         }
         self.log = folder / "dev.log"
+
+    @staticmethod
+    def free_port() -> int:
+        with socket.socket() as found:
+            found.bind(("127.0.0.1", 0))
+            return int(found.getsockname()[1])
 
     @contextmanager
     def started(self) -> Iterator[Dev]:
