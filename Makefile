@@ -6,13 +6,16 @@ export DO_NOT_TRACK := 1
 LANDING ?= sample
 WAREHOUSE ?= warehouse
 
-.PHONY: run test test-oracle test-mutants test-faults setup dev check bench bench-protection loss lock picture clean help
+.PHONY: run test test-pages test-oracle test-mutants test-faults setup dev check bench bench-protection loss lock picture clean help
 
 run: setup sample ## Publish the marts of the sample company (or of LANDING=folder)
 	@$(BIN)/perfwh run --landing $(LANDING) --warehouse $(WAREHOUSE)
 
 test: setup ## Set up and run the tests
-	@$(BIN)/pytest -n 2 --dist loadgroup
+	@$(BIN)/pytest -n 2 --dist loadgroup --ignore tests/pages
+
+test-pages: setup ## Dagster's pages in a real browser, the daemon, production on PostgreSQL (10 minutes; needs chromium, chromium-driver, postgresql)
+	@$(BIN)/pytest tests/pages
 
 test-oracle: setup ## The marts beside the oracle on 200 random companies (twice: two configurations)
 	@ORACLE_COMPANIES=200 $(BIN)/pytest -n 2 --dist loadgroup tests/oracle

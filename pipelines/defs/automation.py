@@ -130,6 +130,8 @@ except dg.DagsterInvalidDefinitionError:
 )
 def end_dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """A run writes the warehouse or waits for who does; where nobody writes, whoever has not ended is dead."""
+    if context.instance.run_launcher.supports_check_run_worker_health:
+        return dg.SkipReason("the launcher looks after its runs itself")
     started = context.instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
     late = [one for one in started if time.time() - (one.start_time or 0) > _BEGINS_WITHIN_SECONDS]
     if not late or locking.is_held(load_settings()):

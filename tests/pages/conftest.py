@@ -67,7 +67,7 @@ class Dev:
                 command, cwd=PROJECT_ROOT, env=self.environment, stdout=log, stderr=log, start_new_session=True
             )
             try:
-                self.wait_for(self._is_up, 120)
+                self.wait_for(self.is_up, 120)
                 yield self
             finally:
                 # To the code servers and runs as well.
@@ -78,7 +78,7 @@ class Dev:
                     os.killpg(process.pid, signal.SIGKILL)
                     process.wait(30)
 
-    def _is_up(self) -> bool:
+    def is_up(self) -> bool:
         try:
             return bool(self.ask("{ version }"))
         except OSError:
