@@ -89,14 +89,22 @@ def picture(browser, name, height=1000):
         browser.set_window_size(1600, 1000)
 
 
-def click(browser, text, within=None):
+def click(browser, text):
+    """Clicks a button once it can be; what is drawn anew meanwhile is looked for again."""
+    from selenium.common.exceptions import WebDriverException
     from selenium.webdriver.common.by import By
 
-    def found():
-        buttons = (within or browser).find_elements(By.TAG_NAME, "button")
-        return [one for one in buttons if text in one.text and one.is_displayed() and one.is_enabled()]
+    def is_clicked():
+        try:
+            for one in browser.find_elements(By.TAG_NAME, "button"):
+                if text in one.text and one.is_displayed() and one.is_enabled():
+                    one.click()
+                    return True
+        except WebDriverException:
+            pass
+        return False
 
-    Dev.wait_for(found, 30)[0].click()
+    Dev.wait_for(is_clicked, 30)
 
 
 def test_a_dropped_file_starts_one_run_and_the_graph_shows_the_way_to_what_is_published(browser, dev):
