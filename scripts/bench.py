@@ -50,8 +50,7 @@ def stages_of(stages: Path) -> list[tuple[str, float, float, float]]:
     names = {
         "landing": "landing",
         "earlier": "earlier version",
-        "raw": "read",
-        "validated": "conform and judge",
+        "validated": "read and judge",
         "models": "dbt",
         "audit": "publish",
         "publish": "publish",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -17,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from pipelines.settings import PROJECT_ROOT
@@ -63,7 +65,7 @@ class Dev:
     def started(self) -> Iterator[Dev]:
         with self.log.open("a") as log:
             command = [BIN / "dagster", "dev", "--host", "127.0.0.1", "--port", str(self.port), "-w", "workspace.yaml"]
-            process = subprocess.Popen(
+            self.process = process = subprocess.Popen(
                 command, cwd=PROJECT_ROOT, env=self.environment, stdout=log, stderr=log, start_new_session=True
             )
             try:
@@ -71,12 +73,20 @@ class Dev:
                 yield self
             finally:
                 # To the code servers and runs as well.
-                os.killpg(process.pid, signal.SIGINT)
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGINT)
                 try:
                     process.wait(30)
                 except subprocess.TimeoutExpired:
-                    os.killpg(process.pid, signal.SIGKILL)
+                    self.kill()
                     process.wait(30)
+
+    def kill(self) -> None:
+        """As a machine that loses its power: all processes at once."""
+        first = psutil.Process(self.process.pid)
+        for one in [*first.children(recursive=True), first]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
 
     def is_up(self) -> bool:
         try:

@@ -98,3 +98,23 @@ def _why(dev, run_id):
     assert not [e for e in errors if "lock" in str(e).lower()], errors
     failed = [e["evaluation"] for e in events if e["__typename"] == "AssetCheckEvaluationEvent"]
     return {e["checkName"] for e in failed if not e["success"] and e["severity"] == "ERROR"}
+
+
+def test_a_run_that_died_with_everything_is_ended_and_begun_again(tmp_path):
+    exports = sample_of(tmp_path / "exports", employees=40, months=3)
+    dev = Dev(tmp_path, PERFWH_AUTOMATION='["watch_landing_zone"]')
+    for room in sorted(exports.iterdir()):
+        shutil.copytree(room, dev.landing / room.name)
+
+    def is_writing():
+        return any(run["status"] == "STARTED" for run in dev.runs()) and (dev.warehouse / "build").is_dir()
+
+    with dev.started():
+        dev.wait_for(is_writing, 120)
+        dev.kill()
+    assert not (dev.warehouse / "published").exists()
+    with dev.started():
+        dev.wait_for(lambda: (dev.warehouse / "published").exists() and dev.has_ended(2), 480)
+        again, died = dev.runs("warehouse")
+    assert (died["status"], again["status"]) == ("FAILURE", "SUCCESS")
+    assert again["tags"]["dagster/parent_run_id"] == died["runId"]
