@@ -6,7 +6,7 @@ export DO_NOT_TRACK := 1
 LANDING ?= sample
 WAREHOUSE ?= warehouse
 
-.PHONY: run test test-pages test-oracle test-mutants test-faults setup dev check bench bench-protection loss lock picture clean help
+.PHONY: run test test-pages test-oracle test-mutants test-faults setup dev check bench bench-protection loss lock pictures clean help
 
 run: setup sample ## Publish the marts of the sample company (or of LANDING=folder)
 	@$(BIN)/perfwh run --landing $(LANDING) --warehouse $(WAREHOUSE)
@@ -58,8 +58,8 @@ loss: setup ## What hiding small groups costs, beside the best choice there is
 lock: setup ## Pin the dependencies anew
 	@bash scripts/lock.sh
 
-picture: setup ## Draw the asset graph for the README (needs chromium and chromium-driver)
-	@$(BIN)/python scripts/picture.py
+pictures: setup ## Take the README's pictures anew, by the browser test (needs chromium and chromium-driver)
+	@PICTURES=docs/pictures $(BIN)/pytest tests/pages/test_browser.py
 
 clean: ## Remove what runs have made: warehouse, sample, Dagster's history (not .venv)
 	@rm -rf warehouse sample .dagster dbt_project/target dbt_project/logs .bench
