@@ -85,6 +85,7 @@ follow_inputs = dg.AutomationConditionSensorDefinition(
     target=dg.AssetSelection.all(),
     default_status=sensor_status("follow_inputs"),
     minimum_interval_seconds=30,
+    run_tags=RETRIED,
     description="Makes anew what depends on files that were read again (a month that was backfilled, say), up to the "
     "published version; nothing follows an input whose blocking checks have failed.",
 )
