@@ -71,14 +71,15 @@ def whole_file(target: Path, text: str, replace: bool = True) -> None:
         draft.unlink(missing_ok=True)
 
 
-def remove_folder(target: Path) -> None:
-    """Removes a folder so that it is there with all its content or not at all; nothing happens where there is none."""
+def remove_folder(target: Path) -> bool:
+    """Removes a folder so that it is there with all its content or not at all; whether there was one."""
     draft = draft_of(target)
     try:
         target.rename(draft)
     except FileNotFoundError:
-        return
+        return False
     shutil.rmtree(draft)
+    return True
 
 
 def draft_of(target: Path) -> Path:

@@ -5,7 +5,6 @@ What was made of such a file goes with it. A file that cannot be read is told, a
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from pipelines.erasure.records import Records, records_of
 from pipelines.erasure.rewriting import Ints, check_rewritable, rewrite
 from pipelines.erasure.tombstones import tombstones
 from pipelines.errors import RefusedFile
-from pipelines.files import remove_drafts
+from pipelines.files import remove_drafts, remove_folder
 from pipelines.loads import Load
 from pipelines.profiles import Profile
 from pipelines.reading import RawFile
@@ -60,13 +59,17 @@ class Planned:
 
 @dataclass(frozen=True)
 class Cleaned:
-    """What was taken out of a file: whole records, mentions in others, texts; and whether the file itself is gone."""
+    """What was taken out of a file: whole records, mentions in others, texts; and whether the file itself is gone.
+
+    copies: folders of its raw and validated rows that were removed.
+    """
 
     file_name: str
     records: int
     mentions: int
     texts: int
     is_removed: bool
+    copies: int = 0
 
 
 def conformed(files: Sequence[Path], profiles: dict[str, Profile], settings: Settings) -> Conformed:
@@ -123,10 +126,11 @@ def clean(planned: Iterable[Planned], settings: Settings, texts: Sequence[str] =
     for one in planned:
         file = one.found.file
         # Files of one content have one folder.
-        shutil.rmtree(loads.raw_folder(one.found, settings), ignore_errors=True)
-        shutil.rmtree(settings.warehouse / "validated" / (one.load.key or ""), ignore_errors=True)
+        copies = [loads.raw_folder(one.found, settings)]
+        copies += [loads.validated_folder(one.load.key, settings)] if one.load.key else []
+        removed = sum(map(remove_folder, copies))
         struck = rewrite(file, one.profile, one.header, one.starts, one.records, texts)
-        cleaned.append(Cleaned(file.name, len(one.records.gone), one.mentions, struck, not file.path.exists()))
+        cleaned.append(Cleaned(file.name, len(one.records.gone), one.mentions, struck, not file.path.exists(), removed))
     return cleaned
 
 

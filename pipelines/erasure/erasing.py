@@ -7,7 +7,6 @@ cut short, the same command goes on, and a run that finds the tombstone cleans w
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -21,7 +20,7 @@ from pipelines.erasure.cleaning import Cleaned, Conformed, Planned
 from pipelines.erasure.records import expired_records, references_of
 from pipelines.erasure.tombstones import Tombstone
 from pipelines.errors import EXIT_PUBLISHED, UserError
-from pipelines.files import keep_private, whole_file
+from pipelines.files import keep_private, remove_folder, whole_file
 from pipelines.profiles import load_profiles
 from pipelines.publishing import PEOPLE, PERFORMANCE
 from pipelines.settings import Settings
@@ -80,7 +79,7 @@ def erase(settings: Settings, employee_id: str, dry_run: bool = False) -> Certif
         stone = Tombstone(person, _now(), tuple(sorted(known)))
         tombstones.write(settings, [*(one for one in earlier if one.person != person), stone])
         cleaned = cleaning.clean(planned, settings, sorted(names.texts))
-        copies = _forget_copies(settings)
+        copies = sum(one.copies for one in cleaned) + _forget_copies(settings)
     return _publish(settings, Certificate(_now(), person[:_DIGITS], cleaned, found.unread, copies), names.texts)
 
 
@@ -100,7 +99,7 @@ def erase_expired(settings: Settings, today: date, dry_run: bool = False) -> Cer
         if dry_run or not planned:
             return _dry(planned, None, found)
         cleaned = cleaning.clean(planned, settings)
-        copies = _forget_copies(settings)
+        copies = sum(one.copies for one in cleaned) + _forget_copies(settings)
     return _publish(settings, Certificate(_now(), None, cleaned, found.unread, copies), [])
 
 
@@ -146,9 +145,7 @@ def _forget_copies(settings: Settings) -> int:
         for folder in (settings.warehouse / room).iterdir()
         if folder.name not in kept
     ]
-    for folder in gone:
-        shutil.rmtree(folder)
-    return len(gone)
+    return sum(map(remove_folder, gone))
 
 
 def _publish(settings: Settings, certificate: Certificate, texts: Iterable[str]) -> Certificate:

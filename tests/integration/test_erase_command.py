@@ -96,6 +96,8 @@ def test_the_certificate_says_what_left_where(erased):
         f"{name}/{name}.csv" for name in ("employees", "survey_responses", "reviews", "goals", "trainings")
     }
     assert all(file["records"] for file in told["files"] if file["file_name"] != "survey_items/survey_items.csv")
+    # Raw and validated rows of each; a regression: what went with its file was not counted.
+    assert told["copies"] == 2 * len(told["files"])
     assert told["versions"] and told["published"] == done.manifest()["version"] and told["left"] == 0
     assert [version.name for version in (folder / "warehouse" / "versions").iterdir()] == [told["published"]]
 
