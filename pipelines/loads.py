@@ -160,6 +160,8 @@ def judge(inbox: Iterable[Recognised], lookups: list[Load], settings: Settings) 
     for found in logs.progress(files, _entity_of(files)):
         about = {"file": found.file.name, "source": found.profile.profile if found.profile else None}
         try:
+            if found.refusal:
+                raise found.refusal
             paths, keys = lookups_for(found, lookups, settings)
             load = conform(found, paths, keys, settings)
             counts = {name: getattr(load, name) for name in ("rows_read", "rows_loaded", "rows_quarantined")}

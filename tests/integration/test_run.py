@@ -162,7 +162,7 @@ def test_the_data_quality_page_tells_every_check_with_what_it_asks(sample, tmp_p
     assert len(found["checks"]) > 200
     for check in found["checks"]:
         assert check["description"], check
-        assert f'<td class="rule">{check["check_name"]}</td><td>{check["description"]}</td>' in text
+        assert f'<td class="rule">{check["check_name"]}</td><td class="told">{check["description"]}</td>' in text
     assert all(f"<td>{load['file_name']}</td>" in text for load in found["loads"])
     assert "assert_raters_are_known" in text and "somebody whom the exports know" in text
 

@@ -101,7 +101,8 @@ def test_a_blocking_check_keeps_the_models_from_being_built(settings):
     employees(settings, "a.csv", "2024-01-31")
     (settings.landing / "goals").mkdir()
     (settings.landing / "goals" / "broken.csv").write_text("goal_id,owner_id\ng1,e1\n")
-    assert {check.asset for check in ingesting.complete(Run(settings, "r"))} == {"validated/goals"}
+    blocking = [(check.asset, check.check_name) for check in ingesting.complete(Run(settings, "r"))]
+    assert blocking == [("validated/goals", "every_file_is_loaded")]
 
 
 def test_a_log_line_says_run_step_source_and_file(settings):
