@@ -6,7 +6,7 @@ ENV PYTHONDONTWRITEBYTECODE=0 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/perfwh
 WORKDIR /app
 COPY requirements-production.lock ./
-RUN /opt/perfwh/bin/pip install --require-hashes -r requirements-production.lock
+RUN /opt/perfwh/bin/pip install --no-deps --require-hashes -r requirements-production.lock
 COPY . .
 RUN /opt/perfwh/bin/pip install --no-deps --no-build-isolation --editable . \
     && PERFWH_PSEUDONYM_KEY=none PERFWH_LANDING=/data/landing PERFWH_WAREHOUSE=/data/warehouse \

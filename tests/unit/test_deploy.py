@@ -54,7 +54,7 @@ def test_each_unit_finds_its_command_and_its_environment():
 
 def test_the_image_is_built_from_the_lock_file_alone():
     lines = (PROJECT_ROOT / "Dockerfile").read_text()
-    assert "--require-hashes -r requirements-production.lock" in lines
+    assert "--no-deps --require-hashes -r requirements-production.lock" in lines
     locked = (PROJECT_ROOT / "requirements-production.lock").read_text()
     assert "dagster-postgres==" in locked and "dagster-k8s==" in locked
 
