@@ -75,6 +75,10 @@ class Load:
     def is_conserved(self) -> bool:
         return self.rows_missing == 0
 
+    def size_of_rows(self, settings: Settings) -> int:
+        """Bytes of the judged rows."""
+        return (validated_folder(self.key, settings) / conforming.ROWS).stat().st_size if self.key else 0
+
     def exceeds_quarantine(self, settings: Settings) -> bool:
         limit = settings.quarantine_limit if self.quarantine_limit is None else self.quarantine_limit
         at_fault = self.rows_quarantined - self.quarantined_by_rule.get(conforming.LEFT_OUT, 0)

@@ -183,6 +183,7 @@ def _validated_asset(entity: Entity) -> dg.AssetsDefinition:
                 metadata={
                     "dagster/row_count": judged.rows,
                     "files": len(loads),
+                    "bytes": sum(load.size_of_rows(run.settings) for load in loads),
                     "rows_read": sum(load.rows_read for load in loads),
                     "rows_quarantined": sum(load.rows_quarantined for load in loads),
                     "rows_duplicate": sum(load.rows_duplicate for load in loads),
