@@ -14,7 +14,7 @@ run: setup sample ## Publish the marts of the sample company (or of LANDING=fold
 test: setup ## Set up and run the tests
 	@$(BIN)/pytest -n 2 --dist loadgroup --ignore tests/pages
 
-test-pages: setup ## Dagster's pages in a real browser, the daemon, production on PostgreSQL (10 minutes; needs chromium, chromium-driver, postgresql)
+test-pages: setup ## Dagster's pages in a real browser, the daemon, production on PostgreSQL (15 minutes; needs chromium, chromium-driver, postgresql)
 	@$(BIN)/pytest tests/pages
 
 test-oracle: setup ## The marts beside the oracle on 200 random companies (twice: two configurations)

@@ -10,11 +10,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
+from pipelines import logs
 from pipelines.database import connect, literal
 from pipelines.marts import MARTS
 from pipelines.publishing import PEOPLE, PERFORMANCE, manifest_of
 from pipelines.settings import Settings
 
+_log = logs.get(__name__)
 _COMPANY = "slice_dimension = 'company' and not is_suppressed"
 # Name → mart, figure, the column of its periods, how these are ordered, and what else picks the row.
 _HEADLINES = {
@@ -62,6 +66,15 @@ def noted(settings: Settings, version: str | None) -> dict[str, Any] | None:
         "checksums": {mart: manifest["checksums"].get(f"marts/{mart}.parquet") for mart in MARTS},
         **_figures(settings, folder),
     }
+
+
+def noted_if_possible(settings: Settings, version: str | None) -> dict[str, Any] | None:
+    """The same of a version that may be damaged, or of other tables: that is no reason to publish nothing new."""
+    try:
+        return noted(settings, version)
+    except duckdb.Error as error:
+        _log.warning("version %s is not compared: %s", version, type(error).__name__)
+        return None
 
 
 def _figures(settings: Settings, folder: Path) -> dict[str, Any]:
@@ -119,6 +132,6 @@ def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> dict[
     }
 
 
-def told(figure: float | None, digits: int = 3) -> str:
+def told(figure: float | None) -> str:
     """A figure for people to read."""
-    return "" if figure is None else f"{figure:,.{digits}f}".rstrip("0").rstrip(".")
+    return "" if figure is None else f"{figure:,.3f}".rstrip("0").rstrip(".")

@@ -212,7 +212,7 @@ def read_again(settings: Settings, entity: str, periods: Collection[str] | None 
         remove_folder(loads.raw_folder(one, settings))
         if load.key:
             remove_folder(loads.validated_folder(load.key, settings))
-    return loads.judge([one for one, _ in chosen], lookups, settings)
+    return loads.once_each(loads.judge([one for one, _ in chosen], lookups, settings), load_profiles(settings.profiles))
 
 
 def contents(of: Iterable[Load]) -> dict[str, Content]:

@@ -11,6 +11,8 @@ from pipelines.errors import RefusedFile, UserError
 
 # Never exports: notes beside them, and files that a transfer has not finished.
 _NOTES = {".md", ".txt", ".pdf", ".yml", ".yaml", ".json", ".toml"}
+# A transfer that has written nothing for so long is not waited for.
+_GIVEN_UP_SECONDS = 600
 _UNFINISHED = {".part", ".tmp", ".crdownload", ".filepart"}
 
 
@@ -55,15 +57,16 @@ def is_unfinished(path: Path) -> bool:
 
 
 def arriving(paths: list[Path], settle_seconds: float) -> list[Path]:
-    """The files that may still be written: by their name, or since they have just been changed."""
+    """The files that may still be written: they have just been changed, or are unfinished and not given up yet."""
 
-    def is_fresh(path: Path) -> bool:
+    def may_change(path: Path) -> bool:
+        rests_for = max(settle_seconds, _GIVEN_UP_SECONDS) if is_unfinished(path) else settle_seconds
         try:
-            return time.time() - path.stat().st_mtime < settle_seconds
+            return time.time() - path.stat().st_mtime < rests_for
         except FileNotFoundError:
             return True
 
-    return [path for path in paths if is_unfinished(path) or is_fresh(path)]
+    return [path for path in paths if may_change(path)]
 
 
 def settle(paths: list[Path], settle_seconds: float) -> tuple[list[Path], list[Path]]:

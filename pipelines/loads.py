@@ -301,7 +301,9 @@ def _periods(rows: Path, entity: str, newest_on: str | None, settings: Settings)
         ).fetchall()
     if not found and ENTITIES[entity].is_monthly and newest_on:
         return [newest_on[:7]]
-    return [name for (name,) in found]
+    # Dagster takes neither control characters nor three dots in the name of a partition.
+    names = (" ".join(name.split()).replace("...", "…") for (name,) in found)
+    return list(dict.fromkeys(filter(None, names)))
 
 
 def _profile_of(found: Recognised) -> Profile:

@@ -101,7 +101,9 @@ def print_summary(settings: Settings, run_id: str, code: int, faults: Sequence[s
     for check in warnings:
         if check.check_name == ON_TIME:
             console.print(f"late: {check.description}", markup=False)
-    console.print(f"\n{write_pages(settings)}")
+    # Publishing has written them already.
+    page = pages.folder_of(settings) / pages.DATA_QUALITY
+    console.print(f"\n{f'Data quality: {page}' if code == EXIT_PUBLISHED else write_pages(settings)}")
     published = settings.warehouse / "published"
     if code == EXIT_PUBLISHED:
         console.print(f"\nPublished version {run.read('outcome')['version']}: {published}")

@@ -14,11 +14,11 @@ from pipelines.settings import load_settings
 from pipelines.validating import CONSERVED, READABLE, WITHIN_LIMIT
 
 
-def specs_of_files(key: dg.AssetKey, blocking: bool = True) -> list[dg.AssetCheckSpec]:
+def specs_of_files(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
     """The check that every file can be loaded."""
     return [
         dg.AssetCheckSpec(
-            READABLE, asset=key, blocking=blocking, description="Each file can be read and fits its source profile."
+            READABLE, asset=key, blocking=True, description="Each file can be read and fits its source profile."
         )
     ]
 

@@ -59,7 +59,7 @@ def publish(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[
             )
         _refuse_if_blocked(run)
         loads = run.loads()
-        before = comparing.noted(run.settings, publishing.current_version(run.settings))
+        before = comparing.noted_if_possible(run.settings, publishing.current_version(run.settings))
         manifest = publishing.publish(
             run,
             [*loads, *superseded(loads, run.settings)],

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from expectations import SUITES
@@ -19,7 +20,7 @@ from expectations.runner import CheckResult
 from expectations.suites import set_rules
 from pipelines import lineage
 from pipelines.entities import ENTITIES
-from pipelines.files import PRIVATE_FOLDER
+from pipelines.files import whole_file
 from pipelines.models import descriptions_of, manifest_path, parsed_project
 from pipelines.profiles import Profile
 from pipelines.settings import DBT_PROJECT, Settings
@@ -46,7 +47,6 @@ def write(settings: Settings, found: Mapping[str, Any], earlier: Iterable[Iterab
         The page on data quality.
     """
     folder = folder_of(settings)
-    folder.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
     write_data_quality(found, earlier, folder / DATA_QUALITY)
     _render("rules.html.j2", folder / RULES, entities=_rules(settings), limit=settings.quarantine_limit)
     _render("index.html.j2", folder / "index.html")
@@ -99,10 +99,8 @@ def write_columns(settings: Settings, profiles: Iterable[Profile]) -> Path:
             }
         )
     by_layer = [(layer, {name: of for name, of in tables.items() if name.startswith(f"{layer}.")}) for layer in _LAYERS]
-    folder = folder_of(settings)
-    folder.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
-    _render("columns.html.j2", folder / COLUMNS, layers=by_layer)
-    return folder / COLUMNS
+    _render("columns.html.j2", folder_of(settings) / COLUMNS, layers=by_layer)
+    return folder_of(settings) / COLUMNS
 
 
 def _definition(entity: str, column: str) -> str:
@@ -118,23 +116,19 @@ def write_models(settings: Settings) -> Path:
     """
     from dbt.cli.main import dbtRunner
 
-    folder = folder_of(settings)
-    made = settings.warehouse / "work" / "models"
-    shutil.rmtree(made, ignore_errors=True)
-    made.mkdir(parents=True, mode=PRIVATE_FOLDER)
-    folder.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
-    for artefact in ("manifest.json", "partial_parse.msgpack"):
-        shutil.copy(parsed_project() / artefact, made)
+    target = folder_of(settings) / MODELS
     here = str(DBT_PROJECT)
-    where = ["--project-dir", here, "--profiles-dir", here, "--target-path", str(made), "--log-path", str(made)]
     # Columns and their types are in the contracts; nothing is asked of a database, which may hold people.
     how = ["--static", "--no-compile", "--empty-catalog"]
-    outcome = dbtRunner().invoke(["--quiet", "docs", "generate", *where, *how])
-    if not outcome.success:
-        raise RuntimeError("dbt cannot make the pages of the models") from outcome.exception
-    (made / "static_index.html").replace(folder / MODELS)
-    shutil.rmtree(made)
-    return folder / MODELS
+    with TemporaryDirectory() as made:
+        for artefact in ("manifest.json", "partial_parse.msgpack"):
+            shutil.copy(parsed_project() / artefact, made)
+        where = ["--project-dir", here, "--profiles-dir", here, "--target-path", made, "--log-path", made]
+        outcome = dbtRunner().invoke(["--quiet", "docs", "generate", *where, *how])
+        if not outcome.success:
+            raise RuntimeError("dbt cannot make the pages of the models") from outcome.exception
+        whole_file(target, (Path(made) / "static_index.html").read_text(encoding="utf-8"))
+    return target
 
 
 def serve(settings: Settings, port: int) -> None:
@@ -184,6 +178,4 @@ def _render(template: str, target: Path, **given: Any) -> None:
     here = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
     )
-    draft = target.with_name(f".{target.name}.draft")
-    draft.write_text(here.get_template(template).render(**given), encoding="utf-8")
-    draft.replace(target)
+    whole_file(target, here.get_template(template).render(**given))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.comparing import changes, told
+from pipelines.comparing import changes, noted_if_possible, told
 from pipelines.marts import MARTS
 from pipelines.reporting import changes_as_markdown
 
@@ -36,6 +36,15 @@ def test_a_new_month_and_a_restated_one_are_told_apart():
     said = changes_as_markdown(found)
     assert "| headcount | 50 (2024-02-01) | 51 * | 53 (2024-03-01) |" in said
     assert "turnover 10 → 14; the others are the same." in said
+
+
+def test_a_damaged_version_is_not_compared_and_keeps_nothing_back(settings):
+    folder = settings.warehouse / "versions" / "v1"
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text('{"row_counts": {}, "checksums": {}}')
+    (folder / "performance.duckdb").write_text("damaged")
+    assert noted_if_possible(settings, "v1") is None
+    assert noted_if_possible(settings, None) is None
 
 
 def test_the_first_version_has_nothing_to_compare_with():

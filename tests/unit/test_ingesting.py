@@ -54,6 +54,28 @@ def test_surveys_cycles_and_goal_periods_are_periods_and_others_have_none(settin
     assert periods == {"survey_responses": ["autumn"], "reviews": ["2024-H1"], "goals": ["2024-Q1"], "trainings": []}
 
 
+def test_names_of_periods_are_such_that_dagster_takes_them(settings):
+    """A survey of another name would fail the run that tells of it."""
+    import dagster as dg
+
+    (settings.landing / "survey_responses").mkdir()
+    rows = "".join(f'"{name}",r1,q1,5\n' for name in ("Autumn...", "two\tparts"))
+    (settings.landing / "survey_responses" / "x.csv").write_text(f"survey_id,respondent_id,item_id,answer\n{rows}")
+    periods = read(settings, "survey_responses")["x.csv"].periods
+    assert periods == ["Autumn…", "two parts"]
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions("survey_id", periods)
+
+
+def test_a_repeated_file_counts_once_read_anew_as_in_a_run(settings):
+    employees(settings, "a.csv", "2024-01-31")
+    employees(settings, "b.csv", "2024-01-31")
+    again = ingesting.contents(read(settings).values())
+    run = Run(settings, "r")
+    assert ingesting.contents(ingesting.judge_entity(run, ENTITIES["employees"]).loads) == again
+    assert again["2024-01"].rows == 1
+
+
 def test_only_the_files_of_the_asked_periods_are_read_anew(settings):
     for month in ("2024-01-31", "2024-02-29", "2024-03-31"):
         employees(settings, f"{month}.csv", month)
