@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -49,13 +49,27 @@ class References:
         return sorted(self.ids | self.texts | self.codes)
 
 
-def references_of(employee_id: str, loads: Iterable[Load], settings: Settings) -> References:
+# How addresses and names are written: `Berg, Anna` is `Anna Berg` elsewhere, and the other way round.
+_REFERENCES = (
+    "lower(email)",
+    "lower(full_name)",
+    r"case when regexp_matches(full_name, '^[^,]*[^,\s][^,]*,[^,]*[^,\s]') "
+    r"then lower(trim(split_part(full_name, ',', 2)) || ' ' || trim(split_part(full_name, ',', 1))) end",
+    r"case when regexp_matches(full_name, '^[^,]*[^,\s]\s+[^,\s]+$') "
+    r"then lower(regexp_replace(full_name, '^(.*\S)\s+(\S+)$', '\2, \1')) end",
+)
+
+
+def references_of(
+    employee_id: str, loads: Iterable[Load], settings: Settings, known: Collection[str] = ()
+) -> References:
     """What names a person in the files; an address or a name that somebody else has too is none.
 
     Args:
         employee_id: as the exports write it.
         loads: the conformed files.
         settings: the configuration in force.
+        known: hashes of what names them, of an erasure that was cut short: what it has removed already led to it.
     """
     loads = list(loads)
     with scratch(settings) as con:
@@ -64,18 +78,25 @@ def references_of(employee_id: str, loads: Iterable[Load], settings: Settings) -
             f"select distinct old_value, new_value from {moves} "
             "where lower(change_type) = 'employee_id' and old_value is not null and new_value is not null"
         ).fetchall()
-        ids = {employee_id}
+        people = _rows(con, loads, "employees", settings)
+        ids = {employee_id, *_known(con, f"select distinct employee_id from {people}", set(known), settings)}
+        ids |= {one for pair in moved for one in pair if hashes([one], settings)[0] in known}
         while more := {one for pair in moved if ids & set(pair) for one in pair} - ids:
             ids |= more
         con.register("mine", pa.table({"id": pa.array(sorted(ids), "string")}))
-        people = _rows(con, loads, "employees", settings)
         named = " union ".join(
-            f"select lower({column}) as reference, employee_id in (from mine) as is_mine from {people}"
-            for column in ("email", "full_name")
+            f"select {reference} as reference, employee_id in (from mine) as is_mine from {people}"
+            for reference in _REFERENCES
         )
         texts = con.sql(
             f"select reference from ({named}) where reference is not null group by 1 having bool_and(is_mine)"
         ).fetchall()
+        texts += [
+            (text,)
+            for reference in _REFERENCES
+            for text in _known(con, f"select distinct {reference} from {people}", set(known), settings)
+            if (text,) not in texts
+        ]
         mine = {one.lower() for one in ids} | {text for (text,) in texts}
         con.register("all_mine", pa.table({"id": pa.array(sorted(mine), "string")}))
         con.register("my_texts", pa.table({"text": pa.array(sorted(text for (text,) in texts), "string")}))

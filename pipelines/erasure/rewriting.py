@@ -17,21 +17,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.database import literal, scratch
+from pipelines.erasure.identity import Identity
 from pipelines.erasure.records import Records
 from pipelines.errors import UserError
 from pipelines.files import draft_of, sync
-from pipelines.heads import codec_of, head_of, open_content, plain_file
+from pipelines.heads import codec_of, head_of
 from pipelines.landing import LandedFile
 from pipelines.profiles import Profile, Reading
+from pipelines.reading import RawFile
+from pipelines.settings import Settings, Unpacking
+from pipelines.unpacking import archive_of, copy_members, open_content, plain_file
 
 Ints = NDArray[np.int64]
-ERASED = "[erased]"
 _WORKBOOKS = (".xlsx", ".xlsm")
 
 
-def check_rewritable(file: LandedFile, profile: Profile) -> None:
+def check_rewritable(file: LandedFile, profile: Profile, limits: Unpacking) -> None:
     """Raises UserError where the file cannot be written in its own format."""
-    is_workbook = head_of(file.path, profile).format == "excel"
+    is_workbook = head_of(file.path, profile, limits).format == "excel"
     plain = file.path.with_suffix("") if file.path.suffix.lower() in (".gz", ".zip") else file.path
     if is_workbook and plain.suffix.lower() not in _WORKBOOKS:
         raise UserError(
@@ -42,8 +46,56 @@ def check_rewritable(file: LandedFile, profile: Profile) -> None:
         raise UserError(f"{file.name}: its folder cannot be written to. Nothing has been changed")
 
 
+def mentions(file: LandedFile, profile: Profile, raw: RawFile, identity: Identity, settings: Settings) -> bool:
+    """Whether a file names a person anywhere: in a text, in its header, above it, or in how it is packed."""
+    if identity.strike_header("\n".join(raw.header))[1] or _packed_under(file.path, identity):
+        return True
+    limits = settings.unpacking
+    kind = head_of(file.path, profile, limits).format
+    if kind == "excel":
+        with (
+            plain_file(file.path, profile.read.member, profile.read.sheet, limits) as plain,
+            zipfile.ZipFile(plain) as archive,
+        ):
+            parts = [name for name in archive.namelist() if name.endswith((".xml", ".vml"))]
+            return any(identity.is_in(archive.read(name).decode(errors="replace")) for name in parts)
+    if kind == "parquet":
+        fields = ", ".join(f"c{place}" for place in range(len(raw.header)))
+        texts = [*identity.texts, *identity.telling_ids]
+        wanted = " or ".join(f"contains(lower(line), {literal(text.lower())})" for text in texts)
+        with scratch(settings) as con:
+            lines = con.sql(
+                f"select line from (select concat_ws(chr(10), {fields}) as line from ({raw.delivered})) "
+                f"where {wanted or 'false'}"
+            ).fetchall()
+        return any(identity.strike_delivered(line)[1] for (line,) in lines)
+    text, _, codec = _text_of(file.path, profile, limits)
+    return bool(identity.strike_delivered(text.decode(codec))[1])
+
+
+def _packed_under(path: Path, identity: Identity) -> bool:
+    """Whether an archive, or a packed file, says the person's name where it names what it holds."""
+    suffix = path.suffix.lower()
+    if suffix == ".zip":
+        with archive_of(path) as archive:
+            return any(identity.strike_name(entry.filename) != entry.filename for entry in archive.infolist())
+    if suffix == ".gz":
+        with path.open("rb") as stream:
+            start = stream.read(1024)
+        # A name stands behind ten bytes, where the fourth of them says so (RFC 1952).
+        name = start[10:].split(b"\0", 1)[0].decode("latin-1") if start[3:4] and start[3] & 8 else ""
+        return identity.strike_name(name) != name
+    return False
+
+
 def rewrite(
-    file: LandedFile, profile: Profile, header: Sequence[str], starts: Ints, records: Records, texts: Sequence[str]
+    file: LandedFile,
+    profile: Profile,
+    header: Sequence[str],
+    starts: Ints,
+    records: Records,
+    identity: Identity | None,
+    limits: Unpacking,
 ) -> int:
     """Takes records out of a file; the file is replaced as a whole, or removed where no row is left.
 
@@ -53,7 +105,8 @@ def rewrite(
         header: the names of its fields.
         starts: (n,) the lines in which its records begin, ascending.
         records: what goes.
-        texts: names and addresses that are struck out wherever they stand.
+        identity: whose names and addresses are struck out wherever they stand.
+        limits: what the file may unpack to.
 
     Returns:
         How many times one of the texts was struck out.
@@ -62,15 +115,15 @@ def rewrite(
         file.path.unlink()
         sync(file.path.parent)
         return 0
-    head = head_of(file.path, profile)
+    head = head_of(file.path, profile, limits)
     draft = draft_of(file.path)
     try:
         if head.format == "excel":
-            struck = _rewrite_workbook(file.path, profile.read, records, texts, draft)
+            struck = _rewrite_workbook(file.path, profile.read, starts, records, identity, draft, limits)
         elif head.format == "parquet":
-            struck = _rewrite_parquet(file.path, profile.read, records, texts, draft)
+            struck = _rewrite_parquet(file.path, profile.read, records, identity, draft, limits)
         else:
-            struck = _rewrite_text(file.path, profile, header, starts, records, texts, draft)
+            struck = _rewrite_text(file.path, profile, header, starts, records, identity, draft, limits)
         shutil.copymode(file.path, draft)
         sync(draft)
         draft.replace(file.path)
@@ -80,25 +133,17 @@ def rewrite(
     return struck
 
 
-def _strike(text: str, texts: Sequence[str]) -> tuple[str, int]:
-    if not texts:
-        return text, 0
-    pattern = "|".join(re.escape(one) for one in sorted(texts, key=len, reverse=True))
-    return re.subn(rf"(?<!\w)(?:{pattern})(?!\w)", ERASED, text, flags=re.IGNORECASE)
-
-
-def _pack(path: Path, read: Reading, plain: bytes, draft: Path) -> None:
-    """Writes content the way that of `path` is packed; other members of an archive stay."""
+def _pack(
+    path: Path, read: Reading, plain: bytes, draft: Path, limits: Unpacking, identity: Identity | None = None
+) -> None:
+    """Writes content the way that of `path` is packed; other members of an archive stay, but for names of people."""
     suffix = path.suffix.lower()
     if suffix == ".gz":
         draft.write_bytes(gzip.compress(plain, mtime=0))
     elif suffix == ".zip":
-        with zipfile.ZipFile(path) as before, zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as after:
-            entries = [entry for entry in before.infolist() if not entry.is_dir()]
-            data = [entry for entry in entries if not entry.filename.startswith("__MACOSX")]
-            for entry in entries:
-                is_meant = entry in data and read.member in (None, entry.filename)
-                after.writestr(entry, plain if is_meant else before.read(entry))
+        # A profile that names the member has to find it again.
+        named = identity.strike_name if identity else str
+        copy_members(path, draft, read.member, plain, limits, lambda name: name if name == read.member else named(name))
     else:
         draft.write_bytes(plain)
 
@@ -112,16 +157,12 @@ def _rewrite_text(
     header: Sequence[str],
     starts: Ints,
     records: Records,
-    texts: Sequence[str],
+    identity: Identity | None,
     draft: Path,
+    limits: Unpacking,
 ) -> int:
-    head = head_of(path, profile)
-    with open_content(path, profile.read.member) as stream:
-        content = stream.read()
-    # A mark of the byte order is text here, and stays where it was.
-    codec = {"utf-8-sig": "utf-8"}.get(codec_of(head.encoding), codec_of(head.encoding))
-    if is_wide := codec == "utf-16":
-        content, codec = content.decode(codec).encode(), "utf-8"
+    head = head_of(path, profile, limits)
+    content, is_wide, codec = _text_of(path, profile, limits)
     quote = profile.read.quote if head.format == "csv" else ""
     spans = _Spans(content, starts, quote.encode())
     kept, at = [], 0
@@ -137,11 +178,41 @@ def _rewrite_text(
         at = end
     kept.append(content[at:])
     content, struck = b"".join(kept), 0
-    if texts:
-        text, struck = _strike(content.decode(codec), texts)
-        content = text.encode(codec)
-    _pack(path, profile.read, content.decode().encode("utf-16") if is_wide else content, draft)
+    if identity:
+        # What stands before the first record is the header; the keys of JSON lines stand in each record.
+        body = int(spans.lines[starts[0] - 1]) if len(starts) and head.format != "jsonl" else 0
+        above, in_header = identity.strike_header(content[:body].decode(codec))
+        text, in_text = identity.strike_delivered(content[body:].decode(codec))
+        if head.format == "jsonl":
+            text, in_header = _strike_keys(text, identity)
+        content, struck = (above + text).encode(codec), in_header + in_text
+    _pack(path, profile.read, content.decode().encode("utf-16") if is_wide else content, draft, limits, identity)
     return struck
+
+
+def _text_of(path: Path, profile: Profile, limits: Unpacking) -> tuple[bytes, bool, str]:
+    """The content of a text file, whether it was UTF-16 (it is UTF-8 here), and its codec."""
+    with open_content(path, profile.read.member, limits) as stream:
+        content = stream.read()
+    # A mark of the byte order is text here, and stays where it was.
+    encoding = codec_of(head_of(path, profile, limits).encoding)
+    codec = {"utf-8-sig": "utf-8"}.get(encoding, encoding)
+    if codec == "utf-16":
+        return content.decode(codec).encode(), True, "utf-8"
+    return content, False, codec
+
+
+def _strike_keys(text: str, identity: Identity) -> tuple[str, int]:
+    """Strikes a person out of the keys of JSON lines."""
+    count = 0
+
+    def struck(found: re.Match[str]) -> str:
+        nonlocal count
+        key, times = identity.strike_header(found[0])
+        count += times
+        return key
+
+    return re.sub(r'"(?:[^"\\]|\\.)*"(?=\s*:)', struck, text), count
 
 
 class _Spans:
@@ -185,10 +256,18 @@ def _without_keys(record: str, keys: Sequence[str]) -> str:
 # Workbooks and Parquet
 
 
-def _rewrite_workbook(path: Path, read: Reading, records: Records, texts: Sequence[str], draft: Path) -> int:
+def _rewrite_workbook(
+    path: Path,
+    read: Reading,
+    starts: Ints,
+    records: Records,
+    identity: Identity | None,
+    draft: Path,
+    limits: Unpacking,
+) -> int:
     from openpyxl import load_workbook
 
-    with plain_file(path, read) as plain:
+    with plain_file(path, read.member, read.sheet, limits) as plain:
         # What formulas came to is what was delivered; a workbook that is written without being calculated loses it.
         book = load_workbook(io.BytesIO(plain.read_bytes()), data_only=True)
     page = book[read.sheet] if read.sheet else book.worksheets[0]
@@ -198,24 +277,39 @@ def _rewrite_workbook(path: Path, read: Reading, records: Records, texts: Sequen
             page.cell(line, place + 1).value = None
     for line in sorted(records.gone, reverse=True):
         page.delete_rows(line)
-    for sheet in book.worksheets if texts else ():
+    first = int(starts[0]) if len(starts) else 1
+    for sheet in book.worksheets if identity else ():
         for row in sheet.iter_rows():
             for cell in row:
-                if isinstance(cell.value, str):
-                    cell.value, found = _strike(cell.value, texts)
-                    struck += found
+                if identity and isinstance(cell.value, str):
+                    is_above = sheet is page and cell.row < first
+                    strike = identity.strike_header if is_above else identity.strike_delivered
+                    cell.value, times = strike(cell.value)
+                    struck += times
+                if identity and cell.comment:
+                    cell.comment.text, times = identity.strike_header(cell.comment.text)
+                    cell.comment.author = identity.strike(cell.comment.author or "")
+                    struck += times
+        if identity and sheet.title != read.sheet:
+            sheet.title = identity.strike_name(sheet.title)
+    for name, value in vars(book.properties).items() if identity else ():
+        if identity and isinstance(value, str) and identity.is_in(value):
+            setattr(book.properties, name, identity.strike(value))
+            struck += 1
     out = io.BytesIO()
     book.save(out)
-    _pack(path, read, out.getvalue(), draft)
+    _pack(path, read, out.getvalue(), draft, limits, identity)
     return struck
 
 
-def _rewrite_parquet(path: Path, read: Reading, records: Records, texts: Sequence[str], draft: Path) -> int:
+def _rewrite_parquet(
+    path: Path, read: Reading, records: Records, identity: Identity | None, draft: Path, limits: Unpacking
+) -> int:
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    with plain_file(path, read) as plain:
+    with plain_file(path, read.member, read.sheet, limits) as plain:
         table = pq.read_table(plain)
     line = np.arange(table.num_rows) + 1
     for place in sorted({place for places in records.emptied.values() for place in places}):
@@ -225,12 +319,22 @@ def _rewrite_parquet(path: Path, read: Reading, records: Records, texts: Sequenc
         table = table.set_column(place, table.field(place), emptied)
     table = table.filter(pa.array(~np.isin(line, list(records.gone))))
     struck = 0
-    for place, field in enumerate(table.schema if texts else ()):
-        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
-            told = [_strike(one, texts) if one else (one, 0) for one in table.column(place).to_pylist()]
-            struck += sum(found for _, found in told)
+    for place, field in enumerate(table.schema if identity else ()):
+        if identity and (pa.types.is_string(field.type) or pa.types.is_large_string(field.type)):
+            told = [identity.strike_delivered(one) if one else (one, 0) for one in table.column(place).to_pylist()]
+            struck += sum(times for _, times in told)
             table = table.set_column(place, field, pa.array([text for text, _ in told], field.type))
+    if identity:
+        headers = [identity.strike_header(name) for name in table.column_names]
+        struck += sum(times for _, times in headers)
+        table = table.rename_columns([name for name, _ in headers])
+        # What pandas or others have noted beside the columns names them as well.
+        noted = dict(table.schema.metadata or {})
+        for key, value in noted.items():
+            if identity.is_in(text := value.decode(errors="replace")):
+                noted[key] = identity.strike(text).encode()
+        table = table.replace_schema_metadata(noted)
     out = io.BytesIO()
     pq.write_table(table, out)
-    _pack(path, read, out.getvalue(), draft)
+    _pack(path, read, out.getvalue(), draft, limits, identity)
     return struck

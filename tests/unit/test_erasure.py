@@ -6,8 +6,10 @@ import csv
 import gzip
 import io
 import json
+import shutil
 import zipfile
 from datetime import date
+from pathlib import Path
 
 import pandas
 import pytest
@@ -16,7 +18,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from pipelines import landing
-from pipelines.erasure import cleaning, tombstones
+from pipelines.erasure import cleaning, erasing, tombstones
+from pipelines.erasure.identity import Identity
 from pipelines.erasure.records import expired_records, references_of
 from pipelines.errors import UserError
 from pipelines.profiles import load_profiles
@@ -76,9 +79,9 @@ def erase(settings, employee_id="E2"):
     found = cleaning.conformed(landing.list_files(settings.landing), load_profiles(settings.profiles), settings)
     names = references_of(employee_id, found.loads, settings)
     known = set(tombstones.hashes(names.all, settings))
-    texts = sorted(names.texts)
-    planned = cleaning.plan(found, cleaning.of_people(known, found, settings), settings, texts)
-    return cleaning.clean(planned, settings, texts)
+    identity = Identity(names.ids, names.texts)
+    planned = cleaning.plan(found, cleaning.of_people(known, found, settings), settings, identity)
+    return cleaning.clean(planned, settings, identity)
 
 
 def zipped(content, name="roster.csv"):
@@ -198,7 +201,10 @@ def test_an_id_of_former_times_is_theirs_and_a_name_that_two_have_is_nobodys(set
 def test_a_file_of_nobody_else_is_removed(settings):
     put(settings, "employees/roster.csv", text_of(ROSTER))
     path = put(settings, "goals/goals.csv", "goal_id,owner_id,period\ng1,E2,2022\n")
-    assert [one.is_removed for one in erase(settings)] == [False, True]
+    assert {one.file_name: one.is_removed for one in erase(settings)} == {
+        "goals/goals.csv": True,
+        "employees/roster.csv": False,
+    }
     assert not path.exists()
 
 
@@ -247,6 +253,83 @@ def test_what_is_older_than_its_retention_goes(settings):
     day = date(2024, 6, 1)
     gone = {load.entity: sorted(expired_records(load, one.profile, day, settings).gone) for one, load in found.files}
     assert gone == {"trainings": [2], "employees": [2]}
+
+
+class Killed(BaseException):
+    """Stands for the end of the process: nothing catches it."""
+
+
+def contents_of(landing):
+    return {path.relative_to(landing).as_posix(): path.read_bytes() for path in landing.rglob("*") if path.is_file()}
+
+
+def test_cut_short_anywhere_the_same_command_finishes_it(settings, monkeypatch):
+    """Each replacement of a file is a place to be killed at; no file is ever half-written, and the end is the same."""
+    deliveries = {
+        "employees/2024-01.csv": text_of(ROSTER),
+        "employees/2024-02.csv": text_of([ROSTER[0], *([*row[:3], row[3].replace("Ashe", "Holm"), *row[4:]] for row in ROSTER[1:])]),
+        "goals/E2-ben@example.org.csv": "goal_id,owner_id,period,title\ng1,E2,2024,mine\ng2,E3,2024,ask Ben Ashe or Ben Holm\n",
+        "job_changes/all.csv": "employee_id,effective_date,change_type,old_value,new_value\nE2,2023-05-01,employee_id,X9,E2\nE3,2023-05-02,manager,E1,E2\n",
+        "trainings/X9.csv": "employee_id,course,assigned_on\nX9,a,2022-01-01\nE3,b,2022-01-01\n",
+    }  # fmt: skip
+
+    def fresh():
+        shutil.rmtree(settings.landing)
+        shutil.rmtree(settings.warehouse, ignore_errors=True)
+        for name, content in deliveries.items():
+            put(settings, name, content)
+        logs = settings.warehouse / "logs"
+        logs.mkdir(parents=True)
+        (logs / "perfwh.jsonl").write_text('{"event": "refused Ben Ashe"}\n{"event": "ben@example.org"}\n')
+
+    def forget():
+        whole = landing.list_files(settings.landing)
+        found = cleaning.conformed(whole, load_profiles(settings.profiles), settings)
+        return erasing._forget(settings, "E2", found, erasing._Before.of(settings))[0]
+
+    def everything():
+        # When it was made is part of a tombstone.
+        left = contents_of(settings.landing) | contents_of(settings.warehouse / "logs")
+        return {name: content for name, content in left.items() if not name.startswith(".")}
+
+    fresh()
+    originals = set(deliveries.values())
+    certificate = forget()
+    wanted = everything()
+    assert certificate.renamed == 1 and certificate.stores["lines of logs"] == 2
+    assert not [one for one in (b"Ashe", b"Holm", b"ben@", b"X9,") for text in wanted.values() if one in text]
+    whole = {*(text.encode() for text in originals), *wanted.values()}
+    replace, ends = Path.replace, 0
+    while True:
+        fresh()
+        left = ends
+
+        def killing(self, target):
+            nonlocal left
+            if left == 0:
+                raise Killed
+            left -= 1
+            return replace(self, target)
+
+        monkeypatch.setattr(Path, "replace", killing)
+        try:
+            forget()
+        except Killed:
+            monkeypatch.setattr(Path, "replace", replace)
+            half = {
+                name
+                for name, content in contents_of(settings.landing).items()
+                if not name.startswith(".") and content not in whole
+            }
+            assert not half, ends
+            forget()
+            assert everything() == wanted, ends
+            ends += 1
+        else:
+            break
+        finally:
+            monkeypatch.setattr(Path, "replace", replace)
+    assert ends > 6
 
 
 cells = st.text(st.sampled_from("aE2 ,;\"'\n\u00e9x"), max_size=6)
