@@ -62,3 +62,13 @@
 
 {# A date later than all others, where an open end has to be compared. #}
 {% macro forever() %}cast('9999-12-31' as date){% endmacro %}
+
+{# In which year of tenure a stint ended, 1 for the first; 11 for all after the tenth. Years are 365.25 days. #}
+{% macro tenure_years_at_exit(hired_on, last_day) -%}
+    case
+        {% for years in range(1, 11) -%}
+        when {{ days_between(hired_on, last_day) }} + 1 <= {{ (30.4375 * 12 * years + 0.5) | int }} then {{ years }}
+        {% endfor -%}
+        else 11
+    end
+{%- endmacro %}

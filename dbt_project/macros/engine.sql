@@ -60,3 +60,12 @@
             - 1 / (1680.0 * power({{ n }}, 7))
     end
 {%- endmacro %}
+
+{# The digest of a text, as a text: what a keyed digest is made of. #}
+{% macro digest_of(text) %}md5({{ text }}){% endmacro %}
+
+{# A number that stands for a text, the same on every engine and in every version of it. #}
+{% macro text_number(text) %}{{ return(adapter.dispatch('text_number')(text)) }}{% endmacro %}
+{% macro default__text_number(text) %}cast(('x' || substr(md5({{ text }}), 1, 7))::bit(28) as bigint){% endmacro %}
+{% macro duckdb__text_number(text) %}cast(concat('0x', substr(md5({{ text }}), 1, 7)) as bigint){% endmacro %}
+{% macro spark__text_number(text) %}cast(conv(substr(md5({{ text }}), 1, 7), 16, 10) as bigint){% endmacro %}

@@ -85,8 +85,7 @@
             c.unfavourable,
             c.score,
             i.invited,
-            i.could_answer,
-            {{ is_hidden('c.respondents', 's.survey_id') }} as is_suppressed
+            i.could_answer
         from cells as s
         left join counted as c
             on
@@ -99,42 +98,32 @@
                 s.survey_id = i.survey_id
                 and s.slice_dimension = i.slice_dimension
                 and s.slice_value = i.slice_value
-        {{ hidden('survey', 's', 'survey_id', 'driver' if group == 'driver' else 'item', 's.' ~ group) }}
 
     ),
 
     {%- set share = ratio('favourable', 'answers') %}
 
-    protected as (
+    typed as (
 
         select
             survey_id,
             slice_dimension,
             slice_value,
             {{ group }},
-            case when not is_suppressed then cast(invited as bigint) end as invited,
-            case when not is_suppressed then cast(respondents as bigint) end as respondents,
-            case when not is_suppressed then {{ ratio('respondents', 'could_answer') }} end as response_rate,
-            case when not is_suppressed then {{ banded(share, 'respondents') }} end as favourable,
-            case when not is_suppressed
-                then {{ unless_banded(ratio('(answers - favourable - unfavourable)', 'answers'), share, 'respondents') }}
-            end as neutral,
-            case when not is_suppressed
-                then {{ unless_banded(ratio('unfavourable', 'answers'), share, 'respondents') }}
-            end as unfavourable,
-            case when not is_suppressed then {{ unless_banded('score / answers', share, 'respondents') }} end as mean_score_100,
-            is_suppressed,
-            {{ suppression_reason('respondents', 'survey_id') }} as suppression_reason
+            cast(invited as bigint) as invited,
+            cast(respondents as bigint) as respondents,
+            {{ ratio('respondents', 'could_answer') }} as response_rate,
+            {{ banded(share, 'respondents') }} as favourable,
+            {{ unless_banded(ratio('(answers - favourable - unfavourable)', 'answers'), share, 'respondents') }} as neutral,
+            {{ unless_banded(ratio('unfavourable', 'answers'), share, 'respondents') }} as unfavourable,
+            {{ unless_banded('score / answers', share, 'respondents') }} as mean_score_100
         from answerable
 
     ),
 
-    settled as (
+    protected as (
 
-        {{ with_settled('protected', mart, 'survey', 'survey_id', [
-            'survey_id', 'slice_dimension', 'slice_value', group, 'invited', 'respondents', 'response_rate', 'favourable',
-            'neutral', 'unfavourable', 'mean_score_100', 'is_suppressed', 'suppression_reason'
-        ]) }}
+        {{ disclosed(mart, 'typed') }}
 
     ),
 
@@ -143,7 +132,7 @@
     final as (
 
         {{ with_trend(
-            'settled', 'survey_id', ['slice_dimension', 'slice_value', group], 'mean_score_100', 'comparable', [group]
+            'protected', 'survey_id', ['slice_dimension', 'slice_value', group], 'mean_score_100', 'comparable', [group]
         ) }}
 
     )

@@ -135,42 +135,6 @@
     {%- endif %}
 {%- endmacro %}
 
-{#
-    Joins the decision on a slice, or on a part of it, as `h`; there is one at most.
-
-    kind: survey or review; r: the relation with the slices; occasion: its column; grain, part: of what is shown, the
-    latter as SQL.
-#}
-{% macro hidden(kind, r, occasion, grain, part) -%}
-    left join {{ ref('hidden_slices') }} as h
-        on
-            {{ r }}.{{ occasion }} = h.occasion
-            and {{ r }}.slice_dimension = h.slice_dimension
-            and {{ r }}.slice_value = h.slice_value
-            and h.kind = '{{ kind }}'
-            and (h.grain = '' or (h.grain = '{{ grain }}' and h.part = {{ part }}))
-{%- endmacro %}
-
-{#
-    The rows of a mart, those of settled occasions as readers have them already.
-
-    relation: a CTE with the mart's rows; kind: survey or review; occasion: its column; columns: all of them; only: which
-    rows of the mart are settled at all.
-#}
-{% macro with_settled(relation, mart, kind, occasion, columns, only='true') -%}
-    select {{ columns | join(', ') }}
-    from {{ relation }}
-    where not ({{ only }}) or {{ occasion }} not in (
-        select occasion from {{ ref('settled_occasions') }} where kind = '{{ kind }}' and keeps_figures
-    )
-    union all
-    select {{ columns | join(', ') }}
-    from {{ source('earlier', mart) }}
-    where {{ only }} and {{ occasion }} in (
-        select occasion from {{ ref('settled_occasions') }} where kind = '{{ kind }}' and keeps_figures
-    )
-{%- endmacro %}
-
 {# The minimum group of a survey or a review cycle: that of all, or a larger one of its own. #}
 {% macro minimum_group_of(occasion) -%}
     {%- if var('minimum_groups') -%}
@@ -179,9 +143,6 @@
     {{ var('minimum_group') }}
     {%- endif -%}
 {%- endmacro %}
-
-{# Whether a figure of so many people is hidden, beside `hidden`. #}
-{% macro is_hidden(people, occasion) %}(coalesce({{ people }}, 0) < {{ minimum_group_of(occasion) }} or h.occasion is not null){% endmacro %}
 
 {#
     Where all but one of a group, or more, answered alike, and such figures are rounded rather than hidden (`unanimity`):
@@ -206,43 +167,6 @@
     {%- else -%}
     {{ figure }}
     {%- endif -%}
-{%- endmacro %}
-
-{# Why a figure is hidden; beside `is_suppressed` and the number of people behind it. #}
-{% macro suppression_reason(people, occasion) -%}
-    case
-        when is_suppressed and {{ people }} < {{ minimum_group_of(occasion) }} then 'below_minimum'
-        when is_suppressed then 'complementary'
-    end
-{%- endmacro %}
-
-{#
-    Hides small demographic groups in a mart whose parts add up: one group below the minimum hides the whole
-    dimension of that period, since it could be worked out from the others.
-
-    relation: a CTE with the figures and `people_in_base`; period: its period columns; figures: what is hidden;
-    shown: what is not; dimension, protected: where not slices but something else is protected.
-#}
-{% macro with_demographics_protected(relation, keys, period, figures, shown=[], dimension='slice_dimension', protected=none) -%}
-    select
-        {% for key in keys %}{{ key }}, {% endfor %}
-        {% for figure in figures -%}
-        case when not is_hidden then {{ figure }} end as {{ figure }},
-        {% endfor -%}
-        {% for column in shown %}{{ column }}, {% endfor %}
-        is_hidden as is_suppressed,
-        case
-            when is_hidden and people_in_base < {{ var('minimum_group') }} then 'below_minimum'
-            when is_hidden then 'complementary'
-        end as suppression_reason
-    from (
-        select
-            *,
-            {{ protected or is_demographic() }} and min(people_in_base) over (
-                partition by {{ dimension }}, {{ period }}
-            ) < {{ var('minimum_group') }} as is_hidden
-        from {{ relation }}
-    ) as guarded
 {%- endmacro %}
 
 {# Counts as rates: null instead of a division by zero. #}

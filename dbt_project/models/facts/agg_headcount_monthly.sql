@@ -160,7 +160,13 @@ final as (
         cast(opening * days_seen + moved_person_days as double precision) / days_seen as average_headcount,
         case when twelfth_on is not null then opening + step_to_twelfth end as employed_on_twelfth,
         -- A lower bound of the people behind the figures: enough to tell when a group is small.
-        greatest(opening, opening + step + exits_on_closing_day) as people_in_base
+        greatest(opening, opening + step + exits_on_closing_day) as people_in_base,
+        -- And an upper bound: everybody with a day of the month in the slice.
+        opening + hires + rehires + transfers_in as people_in_month,
+        -- The smallest headcount of the month that is not nobody.
+        least(
+            nullif(opening, 0), nullif(opening + step, 0), nullif(opening + step + exits_on_closing_day, 0)
+        ) as smallest_headcount
     from filled
     where month_number >= {{ month_number('shown_from') }}
 

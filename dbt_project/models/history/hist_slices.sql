@@ -14,7 +14,13 @@ attributes as (
 
     select employee_id, employment_number, attribute as slice_dimension, value as slice_value, valid_from, valid_to
     from {{ ref('hist_attributes') }}
-    where attribute in ('{{ carried_attributes() | join("', '") }}')
+    where
+        attribute in ('{{ carried_attributes() | join("', '") }}')
+        and attribute not in ('gender', 'ethnicity')
+
+    union all
+
+    select * from {{ ref('hist_demographics') }}
 
     union all
 

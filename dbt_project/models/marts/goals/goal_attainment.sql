@@ -57,23 +57,14 @@ typed as (
         on_time_rate,
         stale_share,
         aligned_goal_share,
-        aligned_weight_share,
-        case when owners_with_goals > 0 then owners_with_goals else owners_eligible end as people_in_base
+        aligned_weight_share
     from counted
 
 ),
 
 protected as (
 
-    {{ with_demographics_protected(
-        'typed',
-        ['period', 'slice_dimension', 'slice_value'],
-        'period',
-        [
-            'owners_eligible', 'owners_with_goals', 'coverage', 'goals', 'completed', 'attainment_raw',
-            'attainment_capped', 'on_time_rate', 'stale_share', 'aligned_goal_share', 'aligned_weight_share',
-        ],
-    ) }}
+    {{ disclosed('goal_attainment', 'typed') }}
 
 ),
 

@@ -49,8 +49,7 @@ banded as (
         slice_value,
         '{{ name }}' as band,
         cast(band_{{ loop.index }} as bigint) as owners,
-        {{ ratio('band_' ~ loop.index, 'owners_in_all') }} as share,
-        owners_in_all as people_in_base
+        {{ ratio('band_' ~ loop.index, 'owners_in_all') }} as share
     from counted
     {% if not loop.last -%}
     union all
@@ -60,9 +59,7 @@ banded as (
 
 protected as (
 
-    {{ with_demographics_protected(
-        'banded', ['period', 'slice_dimension', 'slice_value', 'band'], 'period', ['owners', 'share']
-    ) }}
+    {{ disclosed('goal_attainment_distribution', 'banded') }}
 
 ),
 

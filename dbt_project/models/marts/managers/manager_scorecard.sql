@@ -26,7 +26,11 @@ teams as (
 
 turnover as (
 
-    select month, slice_dimension, slice_value, {{ ratio('total_12', '(headcounts_12 / months_12)') }} as rate
+    select
+        month,
+        slice_dimension,
+        slice_value,
+        case when people_12 >= {{ var('minimum_group') }} then {{ ratio('total_12', '(headcounts_12 / months_12)') }} end as rate
     from {{ ref('agg_turnover_windows') }}
     where slice_dimension in ('manager', 'company')
 
@@ -127,10 +131,12 @@ trainings as (
         t.month,
         t.slice_dimension,
         t.slice_value,
-        case when h.has_trainings then {{ ratio('coalesce(o.open_trainings, 0)', 't.span') }} end
+        -- No earlier row is kept of it: where it would have to stay as readers have it, it is suppressed.
+        case when h.has_trainings and d.decision = 'new' then {{ ratio('coalesce(o.open_trainings, 0)', 't.span') }} end
             as open_trainings_per_person
     from teams as t
     cross join has_trainings as h
+    {{ join_decision('d', 'trainings', 't', 'month', "'trainings:'") }}
     left join open_trainings as o
         on t.month = o.month and t.slice_dimension = o.slice_dimension and t.slice_value = o.slice_value
 
@@ -167,7 +173,7 @@ final as (
     select
         month,
         manager,
-        case when not is_suppressed then cast(span as bigint) end as span,
+        cast(span as bigint) as span,
         {% for figure in figures -%}
         case when not is_suppressed then {{ figure }} end as {{ figure }},
         case when not is_suppressed then {{ figure }}_company end as {{ figure }}_company,

@@ -47,47 +47,34 @@ answerable as (
         c.answers,
         c.promoters,
         c.passives,
-        c.detractors,
-        {{ is_hidden('c.respondents', 's.survey_id') }} as is_suppressed
+        c.detractors
     from cells as s
     left join counted as c
         on
             s.survey_id = c.survey_id
             and s.slice_dimension = c.slice_dimension
             and s.slice_value = c.slice_value
-    {{ hidden('survey', 's', 'survey_id', 'enps', "''") }}
 
 ),
 
-protected as (
+typed as (
 
     select
         survey_id,
         slice_dimension,
         slice_value,
-        case when not is_suppressed
-            then cast(round({{ banded(share, 'respondents') }} * answers) as bigint)
-        end as promoters,
-        case when not is_suppressed then cast({{ unless_banded('passives', share, 'respondents') }} as bigint) end as passives,
-        case when not is_suppressed
-            then cast({{ unless_banded('detractors', share, 'respondents') }} as bigint)
-        end as detractors,
-        case when not is_suppressed then cast(respondents as bigint) end as respondents,
-        case when not is_suppressed
-            then {{ unless_banded(ratio('(promoters - detractors)', 'answers') ~ ' * 100', share, 'respondents') }}
-        end as enps,
-        is_suppressed,
-        {{ suppression_reason('respondents', 'survey_id') }} as suppression_reason
+        cast(round({{ banded(share, 'respondents') }} * answers) as bigint) as promoters,
+        cast({{ unless_banded('passives', share, 'respondents') }} as bigint) as passives,
+        cast({{ unless_banded('detractors', share, 'respondents') }} as bigint) as detractors,
+        cast(respondents as bigint) as respondents,
+        {{ unless_banded(ratio('(promoters - detractors)', 'answers') ~ ' * 100', share, 'respondents') }} as enps
     from answerable
 
 ),
 
-settled as (
+protected as (
 
-    {{ with_settled('protected', 'enps', 'survey', 'survey_id', [
-        'survey_id', 'slice_dimension', 'slice_value', 'promoters', 'passives', 'detractors', 'respondents', 'enps',
-        'is_suppressed', 'suppression_reason'
-    ]) }}
+    {{ disclosed('enps', 'typed') }}
 
 ),
 
@@ -95,7 +82,7 @@ settled as (
 
 final as (
 
-    {{ with_trend('settled', 'survey_id', ['slice_dimension', 'slice_value'], 'enps', 'comparable') }}
+    {{ with_trend('protected', 'survey_id', ['slice_dimension', 'slice_value'], 'enps', 'comparable') }}
 
 )
 

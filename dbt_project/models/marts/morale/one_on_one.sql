@@ -55,8 +55,7 @@ counted as (
         sum(scheduled) as scheduled,
         sum(held) as held,
         count(*) as pairs,
-        sum(case when held > 0 then 1 else 0 end) as pairs_met,
-        count(distinct employee_id) as people_in_base
+        sum(case when held > 0 then 1 else 0 end) as pairs_met
     from pairs
     group by month, slice_dimension, slice_value
 
@@ -68,7 +67,8 @@ gaps as (
         month,
         slice_dimension,
         slice_value,
-        percentile_cont(0.5) within group (order by days_since_last) as median_days_between
+        percentile_cont(0.5) within group (order by days_since_last) as median_days_between,
+        count(distinct employee_id) as people
     from sliced
     where days_since_last is not null
     group by month, slice_dimension, slice_value
@@ -87,8 +87,9 @@ typed as (
         cast(c.pairs as bigint) as pairs,
         cast(c.pairs_met as bigint) as pairs_met,
         {{ ratio('c.pairs_met', 'c.pairs') }} as coverage,
-        cast(g.median_days_between as double precision) as median_days_between,
-        c.people_in_base
+        -- Who moved within the month may have met in another slice only.
+        case when g.people >= {{ var('minimum_group') }} then cast(g.median_days_between as double precision) end
+            as median_days_between
     from counted as c
     left join gaps as g
         on c.month = g.month and c.slice_dimension = g.slice_dimension and c.slice_value = g.slice_value
@@ -97,12 +98,7 @@ typed as (
 
 protected as (
 
-    {{ with_demographics_protected(
-        'typed',
-        ['month', 'slice_dimension', 'slice_value'],
-        'month',
-        ['scheduled', 'held', 'held_rate', 'pairs', 'pairs_met', 'coverage', 'median_days_between'],
-    ) }}
+    {{ disclosed('one_on_one', 'typed') }}
 
 ),
 

@@ -10,6 +10,12 @@ span_of_months as (
 
 ),
 
+populations as (
+
+    {{ population_decisions(['closing', 'retained']) }}
+
+),
+
 headcount as (
 
     select * from {{ ref('agg_headcount_monthly') }} where {{ in_dimensions('retention') }}
@@ -142,8 +148,14 @@ counted as (
         coalesce(n.new_hires_90d, 0) as new_hires_90d,
         coalesce(n.retained_90d, 0) as retained_90d,
         coalesce(n.new_hires_365d, 0) as new_hires_365d,
-        coalesce(n.retained_365d, 0) as retained_365d
+        coalesce(n.retained_365d, 0) as retained_365d,
+        h.people_in_base,
+        h.people_in_month,
+        {{ shows_population('p.shows_closing', 'h.slice_dimension') }} as shows_then,
+        {{ shows_population('r.shows_retained', 'h.slice_dimension') }} as shows_retained
     from headcount as h
+    left join populations as p on h.slice_dimension = p.slice_dimension and {{ add_months('h.month', -12) }} = p.month
+    left join populations as r on h.slice_dimension = r.slice_dimension and h.month = r.month
     left join headcount as b
         on
             h.slice_dimension = b.slice_dimension
@@ -166,6 +178,10 @@ counted as (
 
 ),
 
+{%- set then, since, of_hires = ['employed_12m_ago'], ['still_employed', 'retention_rate_12m'], [
+    'stability_index',
+    'new_hires_90d', 'retained_90d', 'new_hire_90d_rate', 'new_hires_365d', 'retained_365d', 'new_hire_365d_rate',
+] %}
 typed as (
 
     select
@@ -182,27 +198,71 @@ typed as (
         cast(new_hires_365d as bigint) as new_hires_365d,
         cast(retained_365d as bigint) as retained_365d,
         {{ ratio('retained_365d', 'new_hires_365d') }} as new_hire_365d_rate,
-        -- Nobody hired reveals nobody; one to k - 1 hired reveal them.
-        least(
-            coalesce(employed_12m_ago, {{ var('minimum_group') }}),
-            case when new_hires_90d > 0 then new_hires_90d else {{ var('minimum_group') }} end,
-            case when new_hires_365d > 0 then new_hires_365d else {{ var('minimum_group') }} end
-        ) as people_in_base
+        {{ is_demographic() }} as is_demographic,
+        -- A team below the minimum, now or a year before, shows its headcount only.
+        people_in_month > 0 and people_in_base < {{ var('minimum_group') }}
+        or employed_12m_ago between 1 and {{ var('minimum_group') - 1 }} as is_small,
+        shows_then,
+        least(shows_then, shows_retained) as shows_retained
     from counted
+
+),
+
+guarded as (
+
+    select
+        *,
+        case
+            when is_small then 'below_minimum'
+            when is_demographic and shows_retained = 0 then 'complementary'
+            when is_demographic and max(case when is_small then 1 else 0 end) over (partition by slice_dimension, month) = 1
+                then 'complementary'
+        end as suppression_reason
+    from typed
+
+),
+
+shown_before as (
+
+    {{ shown_before_by_population('retention') }}
 
 ),
 
 protected as (
 
-    {{ with_demographics_protected(
-        'typed',
-        ['month', 'slice_dimension', 'slice_value'],
-        'month',
-        [
-            'employed_12m_ago', 'still_employed', 'retention_rate_12m', 'stability_index', 'new_hires_90d',
-            'retained_90d', 'new_hire_90d_rate', 'new_hires_365d', 'retained_365d', 'new_hire_365d_rate',
-        ],
-    ) }}
+    select
+        g.month,
+        g.slice_dimension,
+        g.slice_value,
+        {% for figure in then -%}
+        case
+            when g.is_demographic and g.shows_then = 1 then e.{{ figure }}
+            when not g.is_demographic or (g.suppression_reason is null and g.shows_then = 2) then g.{{ figure }}
+        end as {{ figure }},
+        {% endfor -%}
+        {% for figure in since -%}
+        case
+            when g.is_demographic and g.shows_retained = 1 then e.{{ figure }}
+            when g.suppression_reason is null then g.{{ figure }}
+        end as {{ figure }},
+        {% endfor -%}
+        -- What became of a month's few hires of a gender or ethnicity is not shown, and no decision is made on who is
+        -- there for a year.
+        {% for figure in of_hires -%}
+        case when g.suppression_reason is null and not g.is_demographic then g.{{ figure }} end as {{ figure }},
+        {% endfor -%}
+        case
+            when g.is_demographic and g.shows_retained = 1 then coalesce(e.is_suppressed, true)
+            else g.suppression_reason is not null
+        end as is_suppressed,
+        case
+            when g.is_demographic and g.shows_retained = 1 and e.month is null then 'complementary'
+            when g.is_demographic and g.shows_retained = 1 then e.suppression_reason
+            else g.suppression_reason
+        end as suppression_reason
+    from guarded as g
+    left join shown_before as e
+        on g.slice_dimension = e.slice_dimension and g.slice_value = e.slice_value and g.month = e.month
 
 ),
 

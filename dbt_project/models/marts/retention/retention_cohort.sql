@@ -108,14 +108,23 @@ typed as (
 
 ),
 
+-- From one month to the next a cohort loses few people, so that each one's gender or ethnicity would follow.
 final as (
 
-    {{ with_demographics_protected(
-        'typed',
-        ['hire_month', 'slice_dimension', 'slice_value', 'months_since_hire'],
-        'hire_month, months_since_hire',
-        ['cohort_size', 'observable', 'retained', 'retention_rate'],
-    ) }}
+    select
+        hire_month,
+        slice_dimension,
+        slice_value,
+        months_since_hire,
+        {% for figure in ['cohort_size', 'observable', 'retained', 'retention_rate'] -%}
+        case when not {{ is_demographic() }} then {{ figure }} end as {{ figure }},
+        {% endfor -%}
+        {{ is_demographic() }} as is_suppressed,
+        case
+            when {{ is_demographic() }} and people_in_base < {{ var('minimum_group') }} then 'below_minimum'
+            when {{ is_demographic() }} then 'complementary'
+        end as suppression_reason
+    from typed
 
 )
 

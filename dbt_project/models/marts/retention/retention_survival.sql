@@ -172,14 +172,81 @@ typed as (
 
 ),
 
+-- Classes of exits are shown for the company, by years of tenure, where they are in every year of the calendar.
+class_decisions as (
+
+    select
+        figures,
+        max(case when decision <> 'new' then 1 else 0 end) = 0 as is_shown
+    from {{ ref('cell_decisions') }}
+    where kind = 'exits' and slice_dimension = 'company' and figures like 'tenure-%'
+    group by figures
+
+),
+
+-- The step of a curve at an exit follows from how many were at risk, which is known. From a value that rests on few
+-- exits one could find out which of these exits belong to the class. Among so many exits many sets have the same value.
+exits_by_year as (
+
+    select
+        ceil(tenure_month / 12.0) as tenure_year,
+        sum(exits) as exits
+    from monthly
+    where slice_dimension = 'company' and exit_class = 'total'
+    group by ceil(tenure_month / 12.0)
+
+),
+
+years_of_many as (
+
+    select
+        tenure_year,
+        min(exits) over (order by tenure_year rows between unbounded preceding and current row)
+        >= {{ 50 * (var('minimum_group') - 1) }} as has_many_exits
+    from exits_by_year
+
+),
+
+guarded as (
+
+    select
+        t.*,
+        case
+            when {{ is_demographic('t.slice_dimension') }} then true
+            when t.exit_class = 'total' then false
+            else not (
+                t.slice_dimension = 'company'
+                and t.tenure_month % 12 = 0
+                and coalesce(d.is_shown, true)
+                and coalesce(y.has_many_exits, false)
+            )
+        end as is_hidden
+    from typed as t
+    left join years_of_many as y on ceil(t.tenure_month / 12.0) = y.tenure_year
+    left join class_decisions as d
+        on 'tenure-' || lpad(cast(cast(floor(t.tenure_month / 12.0) as integer) as varchar), 2, '0') || ':' = d.figures
+
+),
+
 final as (
 
-    {{ with_demographics_protected(
-        'typed',
-        ['slice_dimension', 'slice_value', 'exit_class', 'tenure_month'],
-        'exit_class, tenure_month',
-        ['at_risk', 'exits', 'survival', 'std_error', 'ci_low', 'ci_high'],
-    ) }}
+    select
+        slice_dimension,
+        slice_value,
+        exit_class,
+        tenure_month,
+        case when not is_hidden then at_risk end as at_risk,
+        -- Few leave in one month of tenure, so how many of a class did is not shown.
+        case when not is_hidden and exit_class = 'total' then exits end as exits,
+        {% for figure in ['survival', 'std_error', 'ci_low', 'ci_high'] -%}
+        case when not is_hidden then {{ figure }} end as {{ figure }},
+        {% endfor -%}
+        is_hidden as is_suppressed,
+        case
+            when is_hidden and people_in_base < {{ var('minimum_group') }} then 'below_minimum'
+            when is_hidden then 'complementary'
+        end as suppression_reason
+    from guarded
 
 )
 

@@ -1,46 +1,7 @@
 {%- set group = adapter.quote('group') -%}
-with reviewees as (
+with decided as (
 
-    select * from {{ ref('fct_reviewee') }} where rating_band is not null
-
-),
-
-cycles as (
-
-    select c.*, coalesce(floor(c.scale_max + 0.5), max(r.rating_band)) as highest_band
-    from {{ ref('fct_review_cycle') }} as c
-    inner join reviewees as r on c.cycle = r.cycle
-    group by c.cycle, c.scale_min, c.scale_max, c.ends_on, c.next_ends_on, c.previous, c.previous_year
-
-),
-
--- Promotions that follow a cycle, up to the end of the next one.
-promoted as (
-
-    select distinct c.cycle, j.employee_id
-    from cycles as c
-    cross join {{ ref('hist_observation') }} as o
-    inner join {{ ref('stg_job_changes') }} as j
-        on j.effective_date > c.ends_on and j.effective_date <= coalesce(c.next_ends_on, o.observed_to)
-    where j.change_type = 'promotion'
-
-),
-
-decided as (
-
-    select
-        r.cycle,
-        'top_rating' as decision,
-        r.reviewee_id,
-        case when r.rating_band >= c.highest_band then 1 else 0 end as is_selected
-    from reviewees as r
-    inner join cycles as c on r.cycle = c.cycle
-
-    union all
-
-    select r.cycle, 'promotion' as decision, r.reviewee_id, case when p.employee_id is null then 0 else 1 end as is_selected
-    from reviewees as r
-    left join promoted as p on r.cycle = p.cycle and r.reviewee_id = p.employee_id
+    select * from {{ ref('fct_reviewee_decision') }}
 
 ),
 
@@ -84,6 +45,7 @@ compared as (
         {{ ratio('c.selected', 'c.pool') }} as rate,
         {{ ratio('c.selected', 'c.pool') }} / nullif({{ ratio('h.selected', 'h.pool') }}, 0) as impact_ratio,
         h.pool as other_pool,
+        h.group_name as compared_group,
         c.selected + h.selected as all_selected,
         c.pool + h.pool as everybody
     from counted as c
@@ -155,7 +117,7 @@ typed as (
         -- The usual rule: fewer than five expected in a cell of the table say little.
         {{ ratio('least(c.pool, c.other_pool) * least(c.all_selected, c.everybody - c.all_selected)', 'c.everybody') }} >= 5
             as reliable,
-        c.pool as people_in_base
+        c.compared_group
     from compared as c
     left join tested as t
         on
@@ -166,33 +128,46 @@ typed as (
 
 ),
 
-protected as (
+-- What compares two groups rests on both, as they are now.
+decided_on as (
 
-    {{ with_demographics_protected(
-        'typed',
-        ['cycle', 'decision', 'attribute', group],
-        'cycle, decision',
-        ['pool', 'selected', 'rate', 'impact_ratio', 'below_four_fifths', 'fisher_p', 'reliable'],
-        dimension='attribute',
-        protected='true',
-    ) }}
+    select
+        r.*,
+        case r.decision when 'top_rating' then 'rating:' else 'promotion:' end as figures,
+        coalesce(h.decision = 'new', false) as is_compared_group_shown
+    from typed as r
+    left join {{ ref('cell_decisions') }} as h
+        on
+            h.kind = 'ratings'
+            and r.cycle = h.occasion
+            and r.attribute = h.slice_dimension
+            and r.compared_group = h.slice_value
+            and case r.decision when 'top_rating' then 'rating:' else 'promotion:' end = h.figures
 
 ),
 
--- Promotions go on after a cycle; its ratings do not.
+compared_if_shown as (
+
+    select
+        cycle,
+        decision,
+        attribute,
+        {{ group }},
+        figures,
+        pool,
+        selected,
+        rate,
+        case when is_compared_group_shown then impact_ratio end as impact_ratio,
+        case when is_compared_group_shown then below_four_fifths end as below_four_fifths,
+        case when is_compared_group_shown then fisher_p end as fisher_p,
+        case when is_compared_group_shown then reliable end as reliable
+    from decided_on
+
+),
+
 final as (
 
-    {{ with_settled(
-        'protected',
-        'adverse_impact',
-        'review',
-        'cycle',
-        [
-            'cycle', 'decision', 'attribute', group, 'pool', 'selected', 'rate', 'impact_ratio', 'below_four_fifths', 'fisher_p',
-            'reliable', 'is_suppressed', 'suppression_reason'
-        ],
-        only="decision = 'top_rating'",
-    ) }}
+    {{ disclosed('adverse_impact', 'compared_if_shown', 'attribute', group) }}
 
 )
 

@@ -57,7 +57,7 @@ counted as (
 
 ),
 
-typed as (
+shares as (
 
     select
         s.cycle,
@@ -69,8 +69,7 @@ typed as (
         max({{ ratio('coalesce(c.reviewees, 0)', 's.reviewees') }}) over (
             partition by s.cycle, s.slice_dimension, s.slice_value
         ) as largest,
-        s.reviewees as people,
-        {{ is_hidden('s.reviewees', 's.cycle') }} as is_suppressed
+        s.reviewees as people
     from slices as s
     inner join bands as b on s.cycle = b.cycle
     left join counted as c
@@ -79,41 +78,32 @@ typed as (
             and s.slice_dimension = c.slice_dimension
             and s.slice_value = c.slice_value
             and b.rating_band = c.rating_band
-    {{ hidden('review', 's', 'cycle', 'rating', "''") }}
 
 ),
 
-protected as (
+typed as (
 
     select
         cycle,
         slice_dimension,
         slice_value,
         rating_band,
-        case when not is_suppressed
-            then {{ unless_banded('reviewees', 'largest', 'people') }}
-        end as reviewees,
-        case when not is_suppressed
-            then {{ unless_banded('share', 'largest', 'people') }}
-        end as share,
-        is_suppressed,
-        {{ suppression_reason('people', 'cycle') }} as suppression_reason
-    from typed
+        {{ unless_banded('reviewees', 'largest', 'people') }} as reviewees,
+        {{ unless_banded('share', 'largest', 'people') }} as share
+    from shares
 
 ),
 
-settled as (
+protected as (
 
-    {{ with_settled('protected', 'rating_distribution', 'review', 'cycle', [
-        'cycle', 'slice_dimension', 'slice_value', 'rating_band', 'reviewees', 'share', 'is_suppressed', 'suppression_reason'
-    ]) }}
+    {{ disclosed('rating_distribution', 'typed') }}
 
 ),
 
 final as (
 
     {{ with_trend(
-        'settled', 'cycle', ['slice_dimension', 'slice_value', 'rating_band'], 'share', ref('fct_review_cycle')
+        'protected', 'cycle', ['slice_dimension', 'slice_value', 'rating_band'], 'share', ref('fct_review_cycle')
     ) }}
 
 )
