@@ -17,7 +17,6 @@ from filelock import FileLock
 from expectations.runner import CheckResult
 from pipelines.errors import MachineFault, machine_words
 from pipelines.files import whole_folder
-from pipelines.marts import SETTLED_MARTS
 from pipelines.runs import build_database
 from pipelines.settings import DBT_PROJECT, Settings, load_settings
 
@@ -31,12 +30,32 @@ def _project_files() -> Iterable[Path]:
         path = DBT_PROJECT / part
         yield from sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
     # What the models in Python call.
-    yield from sorted((Path(__file__).parent / "protection").glob("*.py"))
+    yield from sorted((Path(__file__).parent / "disclosure").glob("*.py"))
 
 
 def project_digest() -> str:
     """Changes whenever a file of the dbt project does, or one that its models call."""
     return hashlib.sha256(b"".join(file.read_bytes() for file in _project_files())).hexdigest()
+
+
+def disclosure_declarations() -> dict[str, str]:
+    """Mart → what its figures rest on, in words, from `disclosure` in dbt_project.yml."""
+    import yaml
+
+    declared = yaml.safe_load((DBT_PROJECT / "dbt_project.yml").read_text())["vars"]["disclosure"]
+    return {mart: _in_words(declaration) for mart, declaration in declared.items()}
+
+
+def _in_words(declaration: Mapping[str, Any]) -> str:
+    if "rests_on" in declaration:
+        return str(declaration["rests_on"])
+    groups = "; ".join(", ".join(columns) for columns in declaration["figures"].values())
+    also = declaration.get("population", [])
+    by_population = f" By gender and ethnicity, {', '.join(also)} need a population that is shown." if also else ""
+    return (
+        f"The {declaration['kind']} of each {declaration['occasion']}. "
+        f"Figures that are shown or suppressed together: {groups}.{by_population}"
+    )
 
 
 def variables(settings: Settings) -> dict[str, Any]:
@@ -101,22 +120,6 @@ def types_of_marts(manifest: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     }
 
 
-def earlier_tables(types: Mapping[str, Mapping[str, str]]) -> dict[str, Mapping[str, str]]:
-    """What the models may be given of the version that readers have: table → column → type.
-
-    Args:
-        types: the same of the marts.
-    """
-    texts = {
-        "releases": ("kind", "occasion", "person_id", "slices", "content"),
-        "hidden_slices": ("kind", "occasion", "slice_dimension", "slice_value", "grain", "part"),
-    }
-    return {
-        **{name: dict.fromkeys(columns, "varchar") for name, columns in texts.items()},
-        **{mart: types[mart] for mart in SETTLED_MARTS},
-    }
-
-
 def measure_nodes(results: Mapping[str, Any], target: Path) -> None:
     """Adds how long each model and test took to a file, a JSON line each; wall time, as several run at once."""
     with target.open("a") as stream:
@@ -168,7 +171,7 @@ def dbt_checks(run_results: dict[str, Any], manifest: dict[str, Any]) -> list[Ch
                 result["status"] == "pass",
                 int(result.get("failures") or 0),
                 0,
-                _asked(node),
+                asked(node),
             )
         )
     return checks
@@ -196,10 +199,12 @@ def failed_nodes(run_results: dict[str, Any] | None) -> str:
     return f"dbt failed: {', '.join(failed) or 'before any model'}; runs/dbt.log has its words"
 
 
-def _asked(node: dict[str, Any]) -> str:
+def asked(node: Mapping[str, Any]) -> str:
     """What a test asks: the comment that a singular one begins with, the arguments of a generic one."""
     if generic := node.get("test_metadata"):
         given = {name: value for name, value in generic["kwargs"].items() if name != "model"}
         return f"{generic['name']}: {', '.join(f'{name} {value}' for name, value in given.items())}"
-    lines = itertools.takewhile(lambda line: line.startswith("--"), node["raw_code"].splitlines())
+    # The settings of a test, `{{ config(…) }}`, may stand above its comment.
+    below = itertools.dropwhile(lambda line: not line.startswith("--"), node["raw_code"].splitlines())
+    lines = itertools.takewhile(lambda line: line.startswith("--"), below)
     return " ".join(line.removeprefix("--").strip() for line in lines)

@@ -1,9 +1,11 @@
--- What: where one demographic group of a month is hidden, the walk hides its whole dimension: parts add up to the company.
--- A returned row is a month and dimension that shows a part.
+{{ config(meta={'dagster': {'ref': {'name': 'headcount_walk'}}}) }}
+-- What: a month shows the headcounts of all values of gender or ethnicity or of none, and of no value with few people.
+-- Why: parts add up to the company, so one that is missing could be worked out.
+-- A returned row is a month and dimension of which a part is shown.
 select month, slice_dimension
 from {{ ref('headcount_walk') }}
-where {{ is_demographic() }}
+where {{ is_demographic() }} and not {{ has_held_populations() }}
 group by month, slice_dimension
 having
-    count(opening) > 0
-    and (count(opening) < count(*) or min(greatest(opening, headcount_last_day)) < {{ var('minimum_group') }})
+    count(closing) > 0
+    and (count(closing) < count(*) or min(case when closing > 0 then closing end) < {{ var('minimum_group') }})

@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'headcount_walk'}}}) }}
 -- What: each month opens with the closing of the month before, without a gap between a slice's months.
 -- A returned row is a month that does not.
 with walk as (
@@ -13,5 +14,5 @@ with walk as (
 select month, slice_dimension, slice_value
 from walk
 where
-    opening <> closing_before
+    (opening <> closing_before and not {{ has_held_populations() }})
     or {{ month_number('month') }} <> {{ month_number('month_before') }} + 1

@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'headcount_walk'}}}) }}
 -- What: in every dimension the slices' headcounts sum to the company's, since each person is in one slice of it.
 -- A returned row is a month and dimension in which they do not. Hidden dimensions have nothing to sum.
 with company as (
@@ -13,7 +14,8 @@ dimensions as (
         slice_dimension,
         sum(closing) as closing,
         sum(headcount_last_day) as headcount_last_day,
-        max(case when is_suppressed then 1 else 0 end) as is_suppressed
+        count(*) - count(closing) as closings_suppressed,
+        count(*) - count(headcount_last_day) as last_days_suppressed
     from {{ ref('headcount_walk') }}
     -- Departments within others are counted in these; pairs of theirs with something else as well.
     where
@@ -33,4 +35,9 @@ dimensions as (
 select d.month, d.slice_dimension
 from dimensions as d
 inner join company as c on d.month = c.month
-where d.is_suppressed = 0 and (d.closing <> c.closing or d.headcount_last_day <> c.headcount_last_day)
+where
+    not {{ has_held_populations('d.slice_dimension') }}
+    and (
+        (d.closings_suppressed = 0 and d.closing <> c.closing)
+        or (d.last_days_suppressed = 0 and d.headcount_last_day <> c.headcount_last_day)
+    )
