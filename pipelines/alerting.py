@@ -10,13 +10,14 @@ import json
 import logging
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from expectations.runner import CheckResult
 from pipelines.errors import UserError
 from pipelines.files import whole_file
+from pipelines.identifiers import of_addresses, of_loads
 from pipelines.profiles import load_profiles
 from pipelines.publishing import published_manifest
 from pipelines.punctuality import Late, late_sources
@@ -82,6 +83,12 @@ def raise_alert(alert: Alert, settings: Settings) -> list[str]:
         What could not be told, and where; a run is never failed by its alert.
     """
     faults = []
+    names = of_addresses(settings)
+    alert = Alert(
+        names.keyed_sentence(alert.subject),
+        tuple(map(names.keyed_sentence, alert.lines)),
+        names.keyed_sentence(alert.to_do),
+    )
     line = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "subject": alert.subject, "text": alert.text}
     try:
         if settings.warehouse.is_dir():
@@ -108,7 +115,12 @@ def tell_of_run(settings: Settings, run_id: str, faults: Iterable[str]) -> list[
     Returns:
         What could not be told.
     """
-    checks = Run(settings, run_id).checks()
+    run = Run(settings, run_id)
+    loads = run.loads()
+    names = of_loads(loads, settings)
+    files = [load.file_name for load in loads]
+    checks = [replace(one, description=names.keyed_sentence(one.description, files)) for one in run.checks()]
+    faults = [names.keyed_sentence(fault, files) for fault in faults]
     is_blocked = any(check.blocks for check in checks)
     return raise_alert(of_blocked(checks, settings) if is_blocked else of_failed(faults, run_id, settings), settings)
 

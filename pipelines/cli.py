@@ -144,16 +144,24 @@ def rollback(landing: Path | None, warehouse: Path | None, version: str | None) 
 @click.option("--employee-id", help="Whom to forget, as the exports write the id.")
 @click.option("--expired", is_flag=True, help="Forget the rows that are older than `retention_days` says.")
 @click.option("--lift", is_flag=True, help="Let a person who was erased in again, if they are delivered.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be taken out of which file.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done; no file is written.")
+@click.option("--yes", is_flag=True, help="Do not ask first.")
 def erase(
-    landing: Path | None, warehouse: Path | None, employee_id: str | None, expired: bool, lift: bool, dry_run: bool
+    landing: Path | None,
+    warehouse: Path | None,
+    employee_id: str | None,
+    expired: bool,
+    lift: bool,
+    dry_run: bool,
+    yes: bool,
 ) -> None:
-    """Forget a person everywhere: the files of the landing zone, all that was made of them, every kept version.
+    """Forget a person everywhere: files, all that was made of them, logs, Dagster's history, every kept version.
 
-    Files are written anew without the person; who is mentioned elsewhere (as somebody's manager or rater) is left out
-    there. Later deliveries are cleaned before they are read. A certificate says what was removed where.
+    Files are rewritten without the person, and renamed where they are called after them; mentions elsewhere (as
+    somebody's manager or rater) are emptied. Later deliveries are cleaned before they are read. A certificate says in
+    counts what was removed where. The command shows these counts and asks before it changes anything.
 
-    Exit codes: 0 forgotten; 1 failed; 2 usage; 3 a check keeps the new version from being published, see above.
+    Exit codes: 0 forgotten; 1 failed, or not confirmed; 2 usage; 3 a check keeps the new version from being published.
     """
     from datetime import UTC, datetime
 
@@ -164,16 +172,23 @@ def erase(
     settings = _in_force(landing, warehouse, row_count_fall_limit=1)
     if (employee_id is None) != expired or (lift and (expired or dry_run)):
         raise click.UsageError("give --employee-id ID (with --dry-run or --lift), or --expired (with --dry-run)")
-    if lift and employee_id:
+    if not (lift or dry_run or yes or sys.stdin.isatty()):
+        raise UserError(
+            "an erasure cannot be undone and is confirmed by y, but there is no terminal to ask on. Give --yes to "
+            "erase without being asked, or --dry-run to see what would be done"
+        )
+    if lift and employee_id is not None:
         erasing.lift(settings, employee_id)
         click.echo("What is delivered of this person from now on is loaded again.")
         return
     today = datetime.now(UTC).date()
-    done = (
-        erasing.erase(settings, employee_id, dry_run)
-        if employee_id
-        else erasing.erase_expired(settings, today, dry_run)
-    )
+    if dry_run or not yes:
+        planned = erasing.rehearse(settings, employee_id, today)
+        reporting.print_certificate(planned)
+        if dry_run:
+            return
+        click.confirm("\nErase this now? It cannot be undone", abort=True)
+    done = erasing.erase_expired(settings, today) if employee_id is None else erasing.erase(settings, employee_id)
     reporting.print_certificate(done)
 
 

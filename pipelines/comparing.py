@@ -45,6 +45,11 @@ _HEADLINES = {
     "1:1s held": ("one_on_one", "held_rate", "month", "month", ""),
     "recognition reach": ("recognition", "reach", "month", "month", ""),
 }
+# A survey whose name names a person is called otherwise in the marts.
+_SURVEYS = (
+    "left join keyed_texts as k on m.survey_id = k.keyed "
+    "left join people.restricted.fct_survey as s on coalesce(k.text, m.survey_id) = s.survey_id"
+)
 # Periods of a figure that are noted, so that the newest of the version before is found in the new one.
 _PERIODS = 36
 
@@ -81,9 +86,15 @@ def _figures(settings: Settings, folder: Path) -> dict[str, Any]:
     with connect(settings) as con:
         con.execute(f"attach {literal(folder / PERFORMANCE)} as performance (read_only)")
         con.execute(f"attach {literal(folder / PEOPLE)} as people (read_only)")
+        # Versions of before names were keyed have no such table.
+        con.execute("create temp table keyed_texts (keyed varchar, text varchar)")
+        if con.execute(
+            "select 1 from duckdb_tables() where database_name = 'people' and table_name = 'keyed_texts'"
+        ).fetchone():
+            con.execute("insert into keyed_texts from people.ops.keyed_texts")
         headlines = {}
         for name, (mart, figure, period, order, also) in _HEADLINES.items():
-            surveys = "left join people.restricted.fct_survey as s using (survey_id)" if period == "survey_id" else ""
+            surveys = _SURVEYS if period == "survey_id" else ""
             headlines[name] = con.execute(
                 f"select cast(m.{period} as varchar), cast(m.{figure} as double) from performance.marts.{mart} as m "
                 f"{surveys} where {_COMPANY} and m.{figure} is not null {f'and {also}' if also else ''} "

@@ -14,6 +14,7 @@ import duckdb
 
 from expectations import SUITES, Rule
 from expectations.rules import Unique
+from pipelines import patterns
 from pipelines.database import PARQUET, identifier, literal, scratch
 from pipelines.deciding import as_range, dates_of, ranges_made_days, refuse_rounded_ids
 from pipelines.entities import ENTITIES, LOOKUP, SQL_TYPES, ColumnType
@@ -252,20 +253,19 @@ def _item_columns(raw: RawFile, profile: Profile) -> dict[str, str]:
         return {column: item for column, item in named.items() if column}
     if profile.answers.rest:
         known = profile.known_headers()
+        excluded = [patterns.full_matches(but, raw.header, ignores_case=True) for but in profile.answers.but]
         return {
             f"c{place}": header
             for place, header in enumerate(raw.header)
             if header.strip()
             and normalised(header) not in known
-            and not any(re.fullmatch(pattern, header, re.IGNORECASE) for pattern in profile.answers.but)
+            and all(matches[place] is None for matches in excluded)
         }
-    pattern = re.compile(profile.answers.pattern or "")
-    matches = {f"c{place}": pattern.fullmatch(header.strip()) for place, header in enumerate(raw.header)}
-    items = {column: match.group(1) if match.groups() else match.group(0) for column, match in matches.items() if match}
+    pattern = profile.answers.pattern or ""
+    found = patterns.full_matches(pattern, [header.strip() for header in raw.header])
+    items = {f"c{place}": item for place, item in enumerate(found) if item}
     if not items:
-        raise RefusedFile(
-            "MISSING_COLUMN", f"{profile.profile}: no column matches the items' pattern {pattern.pattern}"
-        )
+        raise RefusedFile("MISSING_COLUMN", f"{profile.profile}: no column matches the items' pattern {pattern}")
     return items
 
 
@@ -343,19 +343,19 @@ def _text(raw: RawFile, name: str, profile: Profile, column: str, spec: ColumnSo
     if spec.constant is not None:
         return literal(spec.constant)
     if spec.file_name:
-        match = re.search(spec.file_name, name)
-        if not match:
+        value = patterns.first_group(spec.file_name, name)
+        if value is None:
             raise RefusedFile(
                 "NAME", f"the name does not fit {spec.file_name!r}, which {profile.profile} reads from it"
             )
-        return literal(match.group(1))
+        return literal(value or None)
     if spec.line:
         return "cast(s._line as varchar)"
     if spec.above_header:
-        match = re.search(spec.above_header, raw.above)
-        if not match:
+        value = patterns.first_group(spec.above_header, raw.above)
+        if value is None:
             raise RefusedFile("TITLE", f"no title above the header fits {spec.above_header!r} ({profile.profile})")
-        return literal(match.group(1))
+        return literal(value or None)
     if spec.lookup:
         text = f"cast({_lookup_column(spec.lookup)} as varchar)"
     elif spec.join:

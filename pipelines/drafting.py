@@ -24,13 +24,14 @@ from pipelines import loads
 from pipelines.database import literal, scratch
 from pipelines.entities import ENTITIES, LOOKUP, Column
 from pipelines.errors import RefusedFile, UserError
-from pipelines.heads import WEB_PAGE, kind_of, open_content, plain_file, sheet
+from pipelines.heads import WEB_PAGE, kind_of, sheet
 from pipelines.landing import take_in
 from pipelines.parsing import EPOCH, day_of, first_number, is_iso, second_number, trimmed
-from pipelines.profiles import Profile, Reading, normalised
+from pipelines.profiles import Profile, normalised
 from pipelines.reading import RawFile, read_file
 from pipelines.recognising import Recognised
-from pipelines.settings import Settings
+from pipelines.settings import Settings, Unpacking
+from pipelines.unpacking import is_archive, open_content, plain_file
 
 _LOOKED_AT = 200
 _NULLS = ("n/a", "na", "null", "none", "-", "--", "#n/a", "nan", "unknown")
@@ -121,7 +122,7 @@ def draft(path: Path, profiles: dict[str, Profile], settings: Settings, entity: 
     with tempfile.TemporaryDirectory(prefix="perfwh-") as folder:
         aside = settings.model_copy(update={"warehouse": Path(folder), "landing": path.parent})
         try:
-            read, doubts, above = _how_written(path)
+            read, doubts, above = _how_written(path, settings.unpacking)
             raw = _read(path, read, above, aside, Path(folder))
         except RefusedFile as refusal:
             raise UserError(f"{path}: {refusal}") from None
@@ -137,10 +138,10 @@ def draft(path: Path, profiles: dict[str, Profile], settings: Settings, entity: 
 # How the file is written
 
 
-def _how_written(path: Path) -> tuple[dict[str, object], list[str], str]:
+def _how_written(path: Path, limits: Unpacking) -> tuple[dict[str, object], list[str], str]:
     """The `read` part of a profile, what is doubtful in it, and the text above the header."""
     doubts: list[str] = []
-    with open_content(path) as stream:
+    with open_content(path, limits=limits) as stream:
         start = stream.read(1 << 20)
     inner = path.name.lower().removesuffix(".gz").removesuffix(".zip")
     if not start.strip():
@@ -148,11 +149,13 @@ def _how_written(path: Path) -> tuple[dict[str, object], list[str], str]:
     kind = kind_of(start)
     if kind == "parquet":
         return {"format": "parquet"}, doubts, ""
+    if is_archive(start):
+        raise RefusedFile("ARCHIVE", "an archive within an archive; unpack it, and draft from the export in it")
     if kind == WEB_PAGE:
         raise RefusedFile("MAGIC", "a web page instead of an export (a login page that was saved?)")
     if kind == "excel":
-        with plain_file(path, Reading()) as plain:
-            rows = sheet(plain, Reading(), _LOOKED_AT).to_numpy().tolist()
+        with plain_file(path, limits=limits) as plain:
+            rows = sheet(plain, None, _LOOKED_AT).to_numpy().tolist()
         doubts.append("The first sheet is read; name another one as `sheet`.")
         read: dict[str, object] = {"format": "excel" if not inner.endswith((".xlsx", ".xls")) else "table"}
         return _shape(rows, read, doubts)

@@ -45,6 +45,19 @@ _OF_THE_MACHINE = {
 _PASSING_WORDS = "Could not set lock on file"
 
 
+# What a broken file is said to be, by what its reader says of it; readers' own words may quote the file.
+_OF_FILES = {
+    "BadZipFile": "it is damaged or incomplete",
+    "BadGzipFile": "it is damaged, or not packed as its name says",
+    "EOFError": "it ends too early",
+}
+
+
+def file_fault(error: BaseException) -> str:
+    """What is wrong with a file that cannot be read, and what to do, without a word of the file's."""
+    return f"{_OF_FILES.get(type(error).__name__, 'its content is damaged')}; export or copy it again"
+
+
 class UserError(Exception):
     """Something the user gave cannot be used; the CLI prints it without a traceback.
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from pipelines import pseudonyms
 from pipelines.errors import RefusedFile
+from pipelines.identifiers import of_addresses
 from pipelines.landing import is_unfinished, list_files, take_in
 from pipelines.loads import code_digest, digest
 from pipelines.models import project_digest
@@ -62,9 +63,11 @@ def files_now(settings: Settings, known: Mapping[str, Seen] | None = None) -> di
 
     Args:
         settings: the configuration in force.
-        known: what was seen before; a file that has not been touched since is not hashed again.
+        known: what was seen before, by the names as everybody may read them; a file that has not been touched since is
+            not hashed again.
     """
     known = known or {}
+    names = of_addresses(settings)
     seen: dict[str, Seen] = {}
     for path in list_files(settings.landing):
         if is_unfinished(path):
@@ -72,7 +75,7 @@ def files_now(settings: Settings, known: Mapping[str, Seen] | None = None) -> di
         name = path.relative_to(settings.landing).as_posix()
         try:
             stat = path.stat()
-            before = known.get(name)
+            before = known.get(names.keyed(name))
             if before and (before.size, before.changed_ns) == (stat.st_size, stat.st_ctime_ns):
                 seen[name] = before
                 continue

@@ -1,4 +1,4 @@
-"""The head of a file: its packing, its kind, its titles and the names of its columns.
+"""The head of a file: its kind, its titles and the names of its columns.
 
 Only the first bytes are looked at. What the rows hold is `reading`'s.
 """
@@ -6,33 +6,28 @@ Only the first bytes are looked at. What the rows hold is `reading`'s.
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import json
 import re
-import shutil
-import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING
 
-from pipelines.errors import RefusedFile
+from pipelines import patterns
+from pipelines.errors import RefusedFile, file_fault
 from pipelines.profiles import Profile, Reading
+from pipelines.settings import USUAL_UNPACKING, Unpacking
+from pipelines.unpacking import OLE, ZIP, is_archive, is_packed, open_content, plain_file
 
 if TYPE_CHECKING:
     import pandas
 
 _HEAD_BYTES = 1 << 20
-_MAGIC = {"excel": (b"PK\x03\x04", b"\xd0\xcf\x11\xe0"), "parquet": (b"PAR1",)}
+_MAGIC = {"excel": (ZIP, OLE), "parquet": (b"PAR1",)}
 WEB_PAGE = "web page"
-_PACKED = {".gz", ".zip"}
 _SHEET = re.compile(r"\.(xlsx|xlsm|xls)(\.gz|\.zip)?$")
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-# More than this in an archive of a file's size is no export but an attack.
-_MOST_UNPACKED = 200
 # The second row of a survey's header says this where a question has one answer only.
 _ONE_ANSWER = {"", "response", "open-ended response"}
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*')
@@ -64,69 +59,19 @@ def kind_of(start: bytes) -> str | None:
     return WEB_PAGE if is_page else None
 
 
-def is_packed(path: Path) -> bool:
-    """Whether a file has to be unpacked before it can be read."""
-    return path.suffix.lower() in _PACKED
-
-
-@contextmanager
-def open_content(path: Path, member: str | None = None) -> Iterator[BinaryIO]:
-    """The content of a file, unpacked where it is packed (.gz, .zip).
-
-    Raises:
-        RefusedFile: an archive that cannot be read, or in which it is not clear which file is meant.
-    """
-    suffix = path.suffix.lower()
-    try:
-        if suffix == ".gz":
-            with gzip.open(path, "rb") as stream:
-                yield cast("BinaryIO", stream)
-        elif suffix == ".zip":
-            with zipfile.ZipFile(path) as archive, archive.open(_member(archive, member)) as entry:
-                yield cast("BinaryIO", entry)
-        else:
-            with path.open("rb") as plain:
-                yield plain
-    except (zipfile.BadZipFile, gzip.BadGzipFile, EOFError, RuntimeError) as error:
-        raise RefusedFile("ARCHIVE", f"not a readable {suffix} archive ({type(error).__name__})") from None
-
-
-def _member(archive: zipfile.ZipFile, wanted: str | None) -> zipfile.ZipInfo:
-    entries = [e for e in archive.infolist() if not e.is_dir() and not e.filename.startswith("__MACOSX")]
-    if any(".." in Path(e.filename).parts or Path(e.filename).is_absolute() for e in entries):
-        raise RefusedFile("ARCHIVE", "the archive holds a path that leads out of it")
-    found = [entry for entry in entries if wanted in (None, entry.filename)]
-    if len(found) != 1:
-        raise RefusedFile(
-            "ARCHIVE", f"found {len(entries)} files, expected one; name it as `read: member:` in the profile"
-        )
-    if found[0].file_size > _MOST_UNPACKED * max(found[0].compress_size, 1 << 16):
-        raise RefusedFile("TOO_LARGE", f"the archive unpacks to more than {_MOST_UNPACKED} times its size")
-    return found[0]
-
-
-def unpack(path: Path, member: str | None, target: Path) -> None:
-    """Writes the content of a file to another, unpacked.
-
-    Raises:
-        RefusedFile: the archive is damaged, or unpacks to more than an export would.
-    """
-    most = _MOST_UNPACKED * max(path.stat().st_size, 1 << 16)
-    with open_content(path, member) as source, target.open("wb") as out:
-        while piece := source.read(1 << 20):
-            out.write(piece)
-            if out.tell() > most:
-                raise RefusedFile("TOO_LARGE", f"the archive unpacks to more than {_MOST_UNPACKED} times its size")
-
-
-def head_of(path: Path, profile: Profile) -> Head:
+def head_of(path: Path, profile: Profile, limits: Unpacking = USUAL_UNPACKING) -> Head:
     """The head of a file, read the way a profile says.
+
+    Args:
+        path: the file.
+        profile: how it is written.
+        limits: what it may unpack to.
 
     Raises:
         RefusedFile: the file is empty, of another format, not in the declared encoding, or has no such header.
     """
     read = profile.read
-    start = _start_of(path, path.stat().st_mtime_ns, read.member)
+    start = _start_of(path, path.stat().st_mtime_ns, read.member, limits)
     if not start.strip():
         raise RefusedFile("EMPTY_FILE", "the file is empty; expected a header and rows")
     kind = read.format
@@ -135,10 +80,12 @@ def head_of(path: Path, profile: Profile) -> Head:
     shown = kind_of(start)
     if kind in _MAGIC:
         if shown != kind:
+            _refuse_archive(path, start)
             raise RefusedFile("MAGIC", f"the content is no {kind} file, whatever its name says")
-        return _head_of_table(path, profile, kind)
+        return _head_of_table(path, profile, kind, limits)
     if shown == WEB_PAGE:
         raise RefusedFile("MAGIC", "a web page instead of an export (a login page that was saved?)")
+    _refuse_archive(path, start)
     if shown:
         raise RefusedFile("MAGIC", "a workbook or Parquet file with the name of a text file")
     encoding = read.encoding
@@ -174,13 +121,10 @@ def _csv_head(text: str, delimiter: str, skipped: int, profile: Profile) -> Head
 
 
 @lru_cache(maxsize=8)
-def _start_of(path: Path, _changed: int, member: str | None) -> bytes:
+def _start_of(path: Path, _changed: int, member: str | None, limits: Unpacking) -> bytes:
     """Looked at once for each of the profiles that a file may belong to."""
-    with open_content(path, member) as stream:
-        try:
-            return stream.read(_HEAD_BYTES)
-        except (EOFError, OSError, zipfile.BadZipFile) as error:
-            raise RefusedFile("ARCHIVE", f"the archive is damaged ({type(error).__name__})") from None
+    with open_content(path, member, limits) as stream:
+        return stream.read(_HEAD_BYTES)
 
 
 def _found_in(rows: list[list[str]], first: int, profile: Profile) -> Head:
@@ -206,10 +150,9 @@ def names_in(header: list[list[str]], read: Reading) -> list[str]:
     if names:
         names[0] = names[0].removeprefix("\ufeff")
     if read.header_noise:
-        names = [" ".join(re.sub(read.header_noise, "", name).split()) for name in names]
+        names = [" ".join(name.split()) for name in patterns.without(read.header_noise, names)]
     if read.names_pattern:
-        found = [re.search(read.names_pattern, name) for name in names]
-        names = ["_".join(g for g in m.groups() if g) if m else "" for m in found]
+        names = ["_".join(groups) for groups in patterns.all_groups(read.names_pattern, names)]
     if read.fill_header:
         names = [next((n for n in reversed(names[: place + 1]) if n), "") for place in range(len(names))]
     if read.answers_row:
@@ -227,6 +170,19 @@ def codec_of(encoding: str) -> str:
 def _decoded(start: bytes, encoding: str, whole: bool) -> str:
     if start[:2] in _UTF16_MARKS and encoding != "utf-16":
         raise RefusedFile("ENCODING", f"the file is UTF-16, the profile says {encoding}; declare it under `read`")
+    if start and encoding == "utf-16" and start[:2] not in _UTF16_MARKS:
+        raise RefusedFile(
+            "ENCODING",
+            "the profile says UTF-16, and the file does not begin with its byte-order mark; save it with the mark, or "
+            "declare its encoding under `read`",
+        )
+    zeros = sorted((start[::2].count(0), start[1::2].count(0)))
+    if encoding != "utf-16" and zeros[1] * 3 > len(start) and zeros[0] * 10 < len(start):
+        raise RefusedFile(
+            "ENCODING",
+            f"every second byte is zero, so the file is probably UTF-16 without its mark, and no {encoding}; save it "
+            "as UTF-8, or as UTF-16 with its mark",
+        )
     codec = codec_of(encoding)
     try:
         return start.decode(codec)
@@ -255,33 +211,35 @@ def _json_keys(text: str) -> list[str]:
     return list(keys)
 
 
-def _head_of_table(path: Path, profile: Profile, kind: str) -> Head:
-    with plain_file(path, profile.read) as plain:
-        if kind == "parquet":
+def _refuse_archive(path: Path, start: bytes) -> None:
+    if is_archive(start) and (is_packed(path) or not start.startswith(ZIP)):
+        raise RefusedFile(
+            "ARCHIVE", "an archive within an archive, or with another name; expected an export, so unpack it"
+        )
+
+
+def _head_of_table(path: Path, profile: Profile, kind: str, limits: Unpacking) -> Head:
+    read = profile.read
+    if kind == "parquet":
+        with plain_file(path, read.member, limits=limits) as plain:
             return _parquet_head(plain)
-        read = profile.read
-        rows = sheet(plain, read, read.skip_rows + read.preamble + read.header_rows).to_numpy().tolist()
-        head = _found_in(rows, read.skip_rows, profile)
-        return replace(head, lines=head.records, format=kind)
+    most = read.skip_rows + read.preamble + read.header_rows
+    rows = _first_rows(path, path.stat().st_mtime_ns, read.member, read.sheet, most, limits)
+    head = _found_in(rows, read.skip_rows, profile)
+    return replace(head, lines=head.records, format=kind)
 
 
-@contextmanager
-def plain_file(path: Path, read: Reading) -> Iterator[Path]:
-    """A file as it is, or unpacked for as long as it is needed."""
-    if not is_packed(path):
-        yield path
-        return
-    import tempfile
-
-    folder = Path(tempfile.mkdtemp(prefix="perfwh-"))
-    try:
-        unpack(path, read.member, folder / "content")
-        yield folder / "content"
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+@lru_cache(maxsize=8)
+def _first_rows(
+    path: Path, _changed: int, member: str | None, name: str | None, most: int, limits: Unpacking
+) -> list[list[str]]:
+    """Looked at once for each of the profiles that a workbook may belong to."""
+    with plain_file(path, member, name, limits) as plain:
+        rows: list[list[str]] = sheet(plain, name, most).to_numpy().tolist()
+        return rows
 
 
-def sheet(path: Path, read: Reading, most: int | None = None, dtype: type = str) -> pandas.DataFrame:
+def sheet(path: Path, name: str | None, most: int | None = None, dtype: type = str) -> pandas.DataFrame:
     """The rows of a workbook's sheet, or the first of them, every cell as text; columns are counted from 0.
 
     With `object` as `dtype` numbers stay numbers.
@@ -294,7 +252,7 @@ def sheet(path: Path, read: Reading, most: int | None = None, dtype: type = str)
     try:
         return pandas.read_excel(
             path,
-            sheet_name=read.sheet or 0,
+            sheet_name=name or 0,
             engine="calamine",
             header=None,
             nrows=most,
@@ -302,9 +260,9 @@ def sheet(path: Path, read: Reading, most: int | None = None, dtype: type = str)
             keep_default_na=False,
         )
     except ValueError:
-        raise RefusedFile("SHEET", f"the workbook has no sheet {read.sheet!r}") from None
+        raise RefusedFile("SHEET", f"the workbook has no sheet {name!r}") from None
     except Exception as error:  # the reader's own errors share no base class
-        raise RefusedFile("UNREADABLE", f"not a readable workbook ({type(error).__name__})") from None
+        raise RefusedFile("UNREADABLE", f"not a readable workbook: {file_fault(error)}") from None
 
 
 def _parquet_head(path: Path) -> Head:

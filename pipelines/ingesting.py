@@ -21,15 +21,17 @@ from pipelines import (
     publishing,
     punctuality,
     recognising,
-    releases,
     validating,
 )
+from pipelines.database import connect
+from pipelines.disclosure import ledger, upgrade
 from pipelines.entities import ENTITIES, LOOKUP, Entity
 from pipelines.erasure import cleaning
 from pipelines.errors import RefusedFile
 from pipelines.files import remove_folder
+from pipelines.identifiers import of_addresses
 from pipelines.loads import Load
-from pipelines.models import earlier_tables, manifest_path, types_of_marts
+from pipelines.models import manifest_path, types_of_marts
 from pipelines.profiles import load_profiles
 from pipelines.recognising import Recognised
 from pipelines.runs import Run
@@ -77,17 +79,20 @@ def look(settings: Settings) -> Looked:
     """Looks through the landing zone, and cleans what has come of people who are to be forgotten."""
     profiles = load_profiles(settings.profiles)
     whole, held = landing.settle(landing.list_files(settings.landing), settings.settle_seconds)
+    whole = cleaning.rename_of_erased(whole, settings)
     cleaned = cleaning.clean_of_erased(whole, profiles, settings)
     found, unreadable = [], []
     for path in whole:
         try:
-            found.append(recognising.recognise(landing.take_in(path, settings.landing), profiles))
+            file = landing.take_in(path, settings.landing)
+            found.append(recognising.recognise(file, profiles, settings.unpacking))
         except FileNotFoundError:
             continue  # taken away since they were listed
         except RefusedFile as refusal:
             name = path.relative_to(settings.landing).as_posix()
             unreadable.append(loads.refused(landing.LandedFile(path, name, "", 0, 0), None, refusal))
-    waiting = [loads.held(path.relative_to(settings.landing).as_posix()) for path in held]
+    arriving = [path.relative_to(settings.landing).as_posix() for path in held]
+    waiting = [loads.held(cleaning.name_without_erased(name, settings)) for name in arriving]
     return Looked(found, unreadable, waiting, len(cleaned))
 
 
@@ -116,6 +121,7 @@ def tell_strangers(run: Run) -> Judged:
         for one in run.inbox(load_profiles(run.settings.profiles), "unknown")
     ]
     run.write_loads("strangers", unknown)
+    unknown = _written(unknown, run.settings)
     unreadable = [load for load in run.loads("landing") if load.status == "refused"]
     checks = validating.file_checks(STRANGERS, [*unknown, *unreadable])
     run.write_checks("strangers", checks)
@@ -127,6 +133,7 @@ def judge_lookups(run: Run) -> Judged:
     _begin(run)
     judged = _judged(run, LOOKUP, [])
     run.write_loads(LOOKUP, judged)
+    judged = _written(judged, run.settings)
     checks = validating.file_checks(f"{building.VALIDATED}/{LOOKUP}", judged)
     run.write_checks(f"validated-{LOOKUP}", checks)
     return Judged(judged, sum(load.rows_loaded for load in judged), checks)
@@ -142,6 +149,7 @@ def judge_entity(run: Run, entity: Entity) -> Judged:
     judged = _judged(run, entity.name, run.loads(LOOKUP))
     run.write_loads(entity.name, judged)
     rows = building.add_entity(run, entity, judged, profiles)
+    judged = _written(judged, run.settings)
     checks: list[CheckResult] = [
         *validating.file_checks(name, judged),
         *validating.balance_checks(name, judged, run.settings),
@@ -163,10 +171,14 @@ def name_people(run: Run) -> int:
 
 
 def add_earlier(run: Run) -> dict[str, int]:
-    """Puts what readers have of surveys and review cycles beside the build; the rows of each table."""
+    """Puts what readers were ever shown beside the build, from the ledger; the rows of each table."""
     _begin(run)
-    tables = earlier_tables(types_of_marts(json.loads(manifest_path().read_text())))
-    rows = releases.add_earlier(run, tables)
+    types = types_of_marts(json.loads(manifest_path().read_text()))
+    key = ledger.key_in_force(run.settings)
+    if read := upgrade.read_versions(run.settings, key, types):
+        _log.info("what %d versions showed before there was a ledger is read into it", read)
+    with connect(run.settings, run.database) as con:
+        rows = ledger.add_to_build(con, run.settings.warehouse, key, types)
     run.write("earlier", rows)
     return rows
 
@@ -197,22 +209,25 @@ def read_again(settings: Settings, entity: str, periods: Collection[str] | None 
         periods: only files of one of these periods; None: all.
 
     Returns:
-        The ledger's lines of these files. One that cannot be read at all is of no period, and is always among them.
+        The ledger's lines of these files, as everybody may read them. One that cannot be read at all is of no period,
+        and is always among them.
     """
     found = look(settings).found
     of_kind = [one for one in found if one.profile and one.profile.entity == entity]
     lookups = loads.judge([one for one in found if loads.is_lookup(one)], [], settings) if entity != LOOKUP else []
     known = zip(of_kind, loads.judge(of_kind, lookups, settings), strict=True)
+    names = of_addresses(settings)
     chosen = [
         (one, load)
         for one, load in known
-        if periods is None or load.status == "refused" or not set(periods).isdisjoint(load.periods)
+        if periods is None or load.status == "refused" or not set(periods).isdisjoint(load.written(names).periods)
     ]
     for one, load in chosen:
         remove_folder(loads.raw_folder(one, settings))
         if load.key:
             remove_folder(loads.validated_folder(load.key, settings))
-    return loads.once_each(loads.judge([one for one, _ in chosen], lookups, settings), load_profiles(settings.profiles))
+    read = loads.judge([one for one, _ in chosen], lookups, settings)
+    return _written(loads.once_each(read, load_profiles(settings.profiles)), settings)
 
 
 def contents(of: Iterable[Load]) -> dict[str, Content]:
@@ -234,6 +249,12 @@ def contents(of: Iterable[Load]) -> dict[str, Content]:
 def _make_up_for(run: Run, entity: Entity) -> None:
     if not run.has(f"checks/validated-{entity.name}"):
         judge_entity(run, entity)
+
+
+def _written(of: Iterable[Load], settings: Settings) -> list[Load]:
+    """The ledger's lines as everybody may read them."""
+    names = of_addresses(settings)
+    return [load.written(names) for load in of]
 
 
 def _begin(run: Run) -> None:

@@ -51,6 +51,12 @@ def list_files(landing: Path) -> list[Path]:
     )
 
 
+def names_of_all(landing: Path) -> list[str]:
+    """The paths of all files below the landing zone that are not hidden, notes and unfinished ones among them."""
+    paths = (path.relative_to(landing) for path in landing.rglob("*") if path.is_symlink() or path.is_file())
+    return sorted(path.as_posix() for path in paths if not any(part.startswith(".") for part in path.parts))
+
+
 def is_unfinished(path: Path) -> bool:
     """Whether the name says that a transfer has not finished the file."""
     return path.suffix.lower() in _UNFINISHED

@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pipelines.building import VALIDATED
+from pipelines.disclosure import ledger
 from pipelines.entities import ENTITIES
 from pipelines.errors import UserError
 from pipelines.files import whole_file
@@ -65,8 +66,10 @@ def column_lineage(manifest: Mapping[str, Any]) -> Lineage:
         }
     }
     for node in nodes.values():
-        if node["schema"] == "marts" or node["name"] in ("releases", "hidden_slices"):
-            columns.setdefault(_EARLIER, {})[node["name"]] = dict.fromkeys(node["columns"], "text")
+        if node["name"] in ledger.MARTS:
+            columns.setdefault(_EARLIER, {})[node["name"]] = dict.fromkeys(["ledger_state", *node["columns"]], "text")
+    for name, of_table in ledger.TABLES.items():
+        columns.setdefault(_EARLIER, {})[f"ledger_{name}"] = dict.fromkeys(of_table, "text")
     lineage: Lineage = {name: dict(made) for name, made in _MADE_BESIDE.items()}
     for key in _in_order(nodes):
         node = nodes[key]

@@ -21,6 +21,7 @@ from pipelines import conforming, logs, reading
 from pipelines.entities import ENTITIES, LOOKUP
 from pipelines.errors import RefusedFile
 from pipelines.files import whole_folder
+from pipelines.identifiers import Identifiers, of_addresses
 from pipelines.landing import LandedFile
 from pipelines.profiles import Profile
 from pipelines.recognising import Recognised
@@ -29,6 +30,9 @@ from pipelines.settings import Settings
 Status = Literal["loaded", "refused", "superseded", "held"]
 _CODE = (
     "entities.py",
+    "patterns.py",
+    "unpacking.py",
+    "sheet_size.py",
     "heads.py",
     "deciding.py",
     "parsing.py",
@@ -66,6 +70,12 @@ class Load:
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+    def written(self, names: Identifiers) -> Load:
+        """The same line as everybody may read it: texts that name a person in their keyed form."""
+        message = self.message and names.keyed_sentence(self.message, [self.file_name])
+        periods = [names.keyed(period) for period in self.periods]
+        return replace(self, file_name=names.keyed(self.file_name), message=message, periods=periods)
 
     @property
     def rows_missing(self) -> int:
@@ -142,7 +152,8 @@ def raw_folder(found: Recognised, settings: Settings) -> Path:
     """Where the raw rows of a file are, or will be."""
     profile = _profile_of(found)
     headers = [profile.needed_headers(), sorted(profile.known_headers())]
-    key = digest(found.file.sha256, profile.read.model_dump(), profile.allow_empty, headers, code_digest())[:40]
+    how = [profile.read.model_dump(), profile.allow_empty, settings.unpacking.model_dump()]
+    key = digest(found.file.sha256, *how, headers, code_digest())[:40]
     return settings.warehouse / "raw" / key
 
 
@@ -327,12 +338,14 @@ def lookups_for(found: Recognised, loaded: list[Load], settings: Settings) -> tu
         RefusedFile: a lookup has no file, or several.
     """
     profile = _profile_of(found)
-    folder = Path(found.file.name).parent
+    # Lines of the ledger may have been written already, in the keyed form.
+    names = of_addresses(settings)
+    folder = Path(names.keyed(found.file.name)).parent
     paths: dict[str, Path] = {}
     keys: list[str] = []
     for alias, lookup in profile.lookups.items():
         of_kind = [load for load in loaded if load.profile == lookup.profile and load.status == "loaded"]
-        beside = [load for load in of_kind if Path(load.file_name).parent == folder] or of_kind
+        beside = [load for load in of_kind if Path(names.keyed(load.file_name)).parent == folder] or of_kind
         if len(beside) != 1:
             raise RefusedFile(
                 "LOOKUP",
@@ -345,11 +358,17 @@ def lookups_for(found: Recognised, loaded: list[Load], settings: Settings) -> tu
 
 
 def superseded(current: list[Load], settings: Settings) -> list[Load]:
-    """Earlier loads of files that now lie there with another content, or no longer."""
+    """Earlier loads of files that now lie there with another content, or no longer, as everybody may read them.
+
+    Args:
+        current: the run's loads, as they are in its record.
+        settings: the configuration in force.
+    """
+    names = of_addresses(settings)
     content = {(load.file_name, load.sha256) for load in current}
     earlier: dict[tuple[str, str], Load] = {}
     for path in sorted((settings.warehouse / "validated").glob("*/load.json")):
-        load = Load(**json.loads(path.read_text()))
+        load = Load(**json.loads(path.read_text())).written(names)
         if (load.file_name, load.sha256) not in content:
             earlier[load.file_name, load.sha256] = replace(load, status="superseded")
     return sorted(earlier.values(), key=lambda load: (load.file_name, load.loaded_at or ""))

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from pipelines.files import PRIVATE_FOLDER
+from pipelines.identifiers import Identifiers, of_addresses
 from pipelines.settings import Settings
 
 ROOT = "perfwh"
@@ -27,8 +28,31 @@ _T = TypeVar("_T")
 
 
 def get(name: str) -> logging.Logger:
-    """The logger of a module."""
-    return logging.getLogger(f"{ROOT}.{name.rpartition('.')[2]}")
+    """The logger of a module; names of files are in what it says as everybody may read them."""
+    logger = logging.getLogger(f"{ROOT}.{name.rpartition('.')[2]}")
+    logger.addFilter(_KEYED)
+    return logger
+
+
+class _Keyed(logging.Filter):
+    """Writes addresses in the keyed form, before Dagster or a file gets what is said."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: Identifiers | None = None
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Lets everything pass, with other words."""
+        if self.names:
+            record.msg, record.args = self.names.keyed(record.getMessage(), is_sentence=True), ()
+            for told in ("file", "source"):
+                if text := getattr(record, told, None):
+                    setattr(record, told, self.names.keyed(text))
+        return True
+
+
+# One for all: a logger takes the same filter once.
+_KEYED = _Keyed()
 
 
 @contextmanager
@@ -63,10 +87,12 @@ def kept(settings: Settings, **about: str) -> Iterator[None]:
     root = logging.getLogger(ROOT)
     root.setLevel(logging.DEBUG)
     root.addHandler(handler)
+    before, _KEYED.names = _KEYED.names, of_addresses(settings)
     try:
         with structlog.contextvars.bound_contextvars(**about):
             yield
     finally:
+        _KEYED.names = before
         root.removeHandler(handler)
         handler.close()
 

@@ -39,8 +39,4 @@ RESTRICTED_TABLES = (
     "fct_reviewee",
     "rater_calibration",
     "performance",
-    "hidden_slices",
-    "releases",
 )
-# Marts of occasions, which stay as readers have them while few people in them change.
-SETTLED_MARTS = ("morale", "morale_item", "enps", "rating_distribution", "rating_gap", "adverse_impact")

@@ -16,8 +16,9 @@ from typing import Any, Literal
 from zoneinfo import available_timezones
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from pipelines import patterns
 from pipelines.entities import ENTITIES, LOOKUP, ColumnType
 from pipelines.errors import UserError
 from pipelines.settings import SHIPPED_PROFILES
@@ -93,16 +94,8 @@ class Reading(_Strict):
 
     @field_validator("names_pattern", "header_noise", "footer")
     @classmethod
-    def _is_a_pattern(cls, value: str | None) -> str | None:
-        return value if value is None else _pattern(value)
-
-
-def _pattern(text: str) -> str:
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise ValueError(f"{text!r} is no regular expression: {error}") from None
-    return text
+    def _is_a_pattern(cls, value: str | None, info: ValidationInfo) -> str | None:
+        return value and patterns.checked(value, needs_group=info.field_name == "names_pattern")
 
 
 class NumberFormat(_Strict):
@@ -144,6 +137,21 @@ class ColumnSource(_Strict):
     written_as: str | None = Field(
         None, description="strftime format in which a date becomes text (a period, a wave); %q is the quarter."
     )
+
+    @field_validator("values")
+    @classmethod
+    def _is_unambiguous(cls, value: dict[str, str | None]) -> dict[str, str | None]:
+        meanings: dict[str, str | None] = {}
+        for found, meaning in value.items():
+            key = found.strip().lower()
+            if meanings.setdefault(key, meaning) != meaning:
+                raise ValueError(f"{found!r} is given twice, since case does not matter, with different meanings")
+        return value
+
+    @field_validator("file_name", "above_header", "pattern")
+    @classmethod
+    def _is_a_pattern(cls, value: str | None) -> str | None:
+        return value and patterns.checked(value, needs_group=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -223,6 +231,16 @@ class Answers(_Strict):
     but: tuple[str, ...] = Field((), description="Patterns of headers that are none of the rest.")
     into: tuple[str, str] = Field(("item_id", "answer"), description="The columns that name and value go to.")
 
+    @field_validator("pattern")
+    @classmethod
+    def _is_a_pattern(cls, value: str | None) -> str | None:
+        return value and patterns.checked(value)
+
+    @field_validator("but")
+    @classmethod
+    def _are_patterns(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(patterns.checked(pattern) for pattern in value)
+
     @model_validator(mode="after")
     def _one_way(self) -> Answers:
         if [bool(self.columns), bool(self.pattern), self.rest].count(True) != 1:
@@ -300,6 +318,14 @@ class Profile(_Strict):
             for glob in (g.lower() for g in self.files)
         )
 
+    def reads_name(self, relative_path: str) -> bool:
+        """Whether the path says all that the profile reads from it."""
+        return all(
+            patterns.first_group(column.file_name, relative_path) is not None
+            for column in self.columns.values()
+            if column.file_name
+        )
+
     def needed_headers(self) -> list[tuple[str, ...]]:
         """The headers a file must have, each with its variants."""
         needed = [
@@ -343,9 +369,10 @@ class _StrictLoader(yaml.SafeLoader):
     """YAML silently keeps the last of two equal keys; here that is an error."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
+        seen: set[str] = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
+            # The schema takes all keys as texts, so that 1 and "1" are the same.
+            key = str(self.construct_object(key_node, deep=True))
             if key in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"{key!r} is given twice", key_node.start_mark)
             seen.add(key)
@@ -421,8 +448,12 @@ def load_profiles(own: Path | None) -> dict[str, Profile]:
         raise UserError(f"{own}: no folder of profiles")
     profiles = {profile.profile: profile for profile in canonical_profiles()}
     for folder in (SHIPPED_PROFILES, own):
+        named: dict[str, Path] = {}
         for path in sorted(folder.glob("*.y*ml")) if folder else []:
             profile = read_profile(path)
+            if other := named.get(profile.profile):
+                raise UserError(f"{path}: {other.name} is named {profile.profile}, too; give one of them another name")
+            named[profile.profile] = path
             profiles[profile.profile] = profile
     for profile in profiles.values():
         for name, lookup in profile.lookups.items():

@@ -22,13 +22,13 @@ import duckdb
 from expectations.runner import CheckResult
 from pipelines import logs
 from pipelines.database import connect, identifier, literal
+from pipelines.disclosure import cost, ledger
 from pipelines.errors import UserError
 from pipelines.files import draft_of, sync, whole_file, whole_folder
 from pipelines.fingerprint import code_in_force
+from pipelines.identifiers import Identifiers, of_loads
 from pipelines.loads import Load, digest
 from pipelines.marts import MARTS, RESTRICTED_TABLES
-from pipelines.protection.loss import COLUMNS as COST_COLUMNS
-from pipelines.protection.loss import loss_sql
 from pipelines.quarantine import COLUMNS, rows_sql
 from pipelines.runs import Run, clear
 from pipelines.settings import PROJECT_ROOT, Settings
@@ -56,6 +56,16 @@ _LOAD_COLUMNS = (
     "code",
     "message",
 )
+
+# Columns whose words are our own, or pseudonyms: nothing in them comes out of an export as it is.
+_OUR_OWN_WORDS = {
+    *("slice_dimension", "suppression_reason", "band", "definition", "exit_class", "decision", "attribute", "kind"),
+    "manager",
+}
+_KEYED_COLUMNS = {
+    "keyed": "As it is written outside of this database.",
+    "text": "As it stands in the exports, or as the file is called.",
+}
 
 
 def current_version(settings: Settings) -> str | None:
@@ -183,12 +193,14 @@ def publish(
         The manifest.
     """
     settings = run.settings
+    names = of_loads(loads, settings)
+    loads = [load.written(names) for load in loads]
     version = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{run.run_id[:8]}"
 
     def fill(draft: Path) -> None:
-        counts = _write_performance(run, draft, loads, checks, descriptions)
+        counts = _write_performance(run, draft, loads, checks, descriptions, names)
         sys.audit(BOUNDARY, "aggregates are written")
-        counts |= _write_people(run, draft, loads, descriptions)
+        counts |= _write_people(run, draft, loads, descriptions, names)
         sys.audit(BOUNDARY, "people are written")
         told = {
             "version": version,
@@ -197,7 +209,7 @@ def publish(
             "code_version": _code_version(),
             "code": code_in_force(),
             "fingerprint": fingerprint,
-            "settings": settings.that_shape_figures(),
+            "settings": names.keyed_content(settings.that_shape_figures()),
             "settings_sha256": digest(settings.that_shape_figures()),
             "row_counts": counts,
             "files": [
@@ -217,6 +229,9 @@ def publish(
     if settings.share_marts:
         _share(folder)
     sys.audit(BOUNDARY, "the version is whole")
+    # Before readers see it: a crash in between leaves more in the ledger than they have seen, never less.
+    ledger.record(settings, run.database)
+    sys.audit(BOUNDARY, "the ledger is written")
     make_current(settings, version)
     sys.audit(BOUNDARY, "the version is current")
     _log.info("published version %s", version)
@@ -227,13 +242,22 @@ def publish(
     return manifest
 
 
-def hidden_counts(settings: Settings, version: str) -> dict[str, int]:
-    """Of a version's survey and review cells: how many there are, and how many are hidden for which reason."""
-    names = ("cells", "below_minimum", "complementary")
+def suppressed_counts(settings: Settings, version: str) -> dict[str, int]:
+    """Of a version's protected cells: how many there are, how many are suppressed and why, how many changes wait."""
+    names = ("cells", "below_minimum", "complementary", "budget", "held", "waiting")
     sums = ", ".join(f"coalesce(sum({name}), 0)" for name in names)
     with connect(settings, settings.warehouse / "versions" / version / PERFORMANCE, read_only=True) as con:
-        found = con.execute(f"select {sums} from ops.protection").fetchone() or (0, 0, 0)
+        found = con.execute(f"select {sums} from ops.protection").fetchone() or (0,) * len(names)
     return dict(zip(names, map(int, found), strict=True))
+
+
+def waiting_changes(settings: Settings, version: str) -> list[tuple[str, str, int]]:
+    """The occasions of which changes wait: kind, name, and people whose changes do; those with most of them first."""
+    with connect(settings, settings.warehouse / "versions" / version / PERFORMANCE, read_only=True) as con:
+        return con.execute(
+            "select kind, occasion, sum(waiting)::int as waiting from ops.protection group by all having waiting > 0 "
+            "order by waiting desc, kind, occasion"
+        ).fetchall()
 
 
 def _share(version: Path) -> None:
@@ -266,6 +290,11 @@ def remove_other_versions(settings: Settings) -> tuple[str, ...]:
     return tuple(path.name for path in others)
 
 
+def versions(settings: Settings) -> tuple[str, ...]:
+    """The names of all kept versions, the current one among them."""
+    return tuple(path.name for path in sorted((settings.warehouse / "versions").glob("[!.]*")))
+
+
 def _versions_but(settings: Settings, current: str | None) -> list[Path]:
     return sorted(path for path in (settings.warehouse / "versions").iterdir() if path.name != current)
 
@@ -277,19 +306,26 @@ def _prune(settings: Settings, current: str) -> None:
 
 
 def _write_performance(
-    run: Run, draft: Path, loads: Sequence[Load], checks: Sequence[CheckResult], descriptions: dict[str, dict[str, str]]
+    run: Run,
+    draft: Path,
+    loads: Sequence[Load],
+    checks: Sequence[CheckResult],
+    descriptions: dict[str, dict[str, str]],
+    names: Identifiers,
 ) -> dict[str, int]:
     (draft / "marts").mkdir()
     with connect(run.settings) as con:
         _open(con, run.database, draft / PERFORMANCE)
         con.execute("create schema published.marts; create schema published.ops")
+        con.execute(f"create temp table protection as {cost.sql('build')}")
+        _write_keyed_texts(con, names)
         counts = {f"marts.{mart}": _copy(con, "marts", mart, "marts", descriptions) for mart in MARTS}
         for mart in MARTS:
             target = literal(draft / "marts" / f"{mart}.parquet")
             con.execute(f"copy published.marts.{identifier(mart)} to {target} (format parquet, compression zstd)")
         _write_ops(con, loads, checks)
-        con.execute(f"create table published.ops.protection as {loss_sql('published.marts')}")
-        for column, text in COST_COLUMNS.items():
+        con.execute(f"create table published.ops.protection as {_as_written(con, 'temp.main.protection')}")
+        for column, text in cost.COLUMNS.items():
             con.execute(f"comment on column published.ops.protection.{column} is {literal(text)}")
         for table in ("loads", "quarantine", "checks", "protection"):
             counts[f"ops.{table}"] = _count(con, f"published.ops.{table}")
@@ -298,7 +334,7 @@ def _write_performance(
 
 
 def _write_people(
-    run: Run, draft: Path, loads: Sequence[Load], descriptions: dict[str, dict[str, str]]
+    run: Run, draft: Path, loads: Sequence[Load], descriptions: dict[str, dict[str, str]], names: Identifiers
 ) -> dict[str, int]:
     with connect(run.settings) as con:
         _open(con, run.database, draft / PEOPLE)
@@ -312,8 +348,64 @@ def _write_people(
         con.execute(f"create table published.ops.quarantine_rows as {rows_sql(loads, run.settings)} order by all")
         for column, text in COLUMNS.items():
             con.execute(f"comment on column published.ops.quarantine_rows.{column} is {literal(text)}")
+        # Who may read of people may also see what is written in the keyed form elsewhere.
+        con.execute(f"create temp table protection as {cost.sql('build')}")
+        _write_keyed_texts(con, names)
+        files = {names.keyed(keyed): name for keyed, name in run.file_names().items()}
+        files |= {keyed: name for name, keyed in names.keyed_where_different(_plain_names(run)).items()}
+        if files:
+            con.executemany("insert into keyed_texts values (?, ?)", [(name, keyed) for keyed, name in files.items()])
+        con.execute(
+            "create table published.ops.keyed_texts as select distinct keyed, text from keyed_texts order by all"
+        )
+        for column, text in _KEYED_COLUMNS.items():
+            con.execute(f"comment on column published.ops.keyed_texts.{column} is {literal(text)}")
         con.execute("checkpoint published; detach published")
     return counts
+
+
+def _plain_names(run: Run) -> list[str]:
+    """The names of the run's files that hold no address."""
+    return [one["name"] for one in run.read("inbox")] if run.has("inbox") else []
+
+
+def _write_keyed_texts(con: duckdb.DuckDBPyConnection, names: Identifiers) -> None:
+    """Makes `keyed_texts` of the texts of the marts that name a person: distinct texts, so each is looked at once."""
+    import pyarrow
+
+    sources = [*(f"build.marts.{identifier(mart)}" for mart in MARTS), "temp.main.protection"]
+    parts = [
+        f"select {identifier(column)} as text from {source}" for source in sources for column in _texts_of(con, source)
+    ]
+    distinct = " union ".join(parts)
+    texts = [text for (text,) in con.execute(f"select text from ({distinct}) where text is not null").fetchall()]
+    found = names.keyed_where_different(texts)
+    table = {
+        "text": pyarrow.array(list(found), "string"),
+        "keyed": pyarrow.array(list(found.values()), "string"),
+    }
+    con.register("found", pyarrow.table(table))
+    con.execute("create temp table keyed_texts as select * from found")
+    con.unregister("found")
+
+
+def _texts_of(con: duckdb.DuckDBPyConnection, source: str) -> list[str]:
+    """The columns of a table that may hold a text out of exports."""
+    told = con.execute(f"select column_name, column_type from (describe {source})").fetchall()
+    return [name for name, kind in told if kind == "VARCHAR" and name not in _OUR_OWN_WORDS]
+
+
+def _as_written(con: duckdb.DuckDBPyConnection, source: str) -> str:
+    """The query of a table in which the texts that name a person stand in the keyed form."""
+    columns = []
+    for column in map(identifier, _texts_of(con, source)):
+        of_people = f"select count(*) from {source} where {column} in (select text from keyed_texts)"
+        if _number(con, of_people):
+            columns.append(column)
+    joins = [f"left join keyed_texts as k{place} on t.{column} = k{place}.text" for place, column in enumerate(columns)]
+    written = [f"coalesce(k{place}.keyed, t.{column}) as {column}" for place, column in enumerate(columns)]
+    replaced = f" replace ({', '.join(written)})" if written else ""
+    return f"select t.*{replaced} from {source} as t {' '.join(joins)}"
 
 
 def _open(con: duckdb.DuckDBPyConnection, build: Path, target: Path) -> None:
@@ -326,7 +418,9 @@ def _copy(
 ) -> int:
     target = f"published.{schema}.{identifier(table)}"
     # Sorted, so that equal content makes equal files and readers can skip what they do not ask for.
-    con.execute(f"create table {target} as select * from build.{source}.{identifier(table)} order by all")
+    held = f"build.{source}.{identifier(table)}"
+    query = _as_written(con, held) if schema == "marts" else f"select * from {held}"
+    con.execute(f"create table {target} as {query} order by all")
     for column, text in descriptions.get(table, {}).items():
         what = f"column {target}.{identifier(column)}" if column else f"table {target}"
         con.execute(f"comment on {what} is {literal(text)}")
@@ -334,7 +428,11 @@ def _copy(
 
 
 def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
-    row = con.execute(f"select count(*) from {table}").fetchone()
+    return _number(con, f"select count(*) from {table}")
+
+
+def _number(con: duckdb.DuckDBPyConnection, query: str) -> int:
+    row = con.execute(query).fetchone()
     return int(row[0]) if row else 0
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from pipelines.conforming import QUARANTINE
 from pipelines.database import literal, scratch
 from pipelines.entities import ENTITIES
+from pipelines.identifiers import of_loads
 from pipelines.loads import Load
 from pipelines.settings import Settings
 
@@ -40,23 +41,34 @@ def rows_sql(loads: Sequence[Load], settings: Settings) -> str:
     return " union all ".join(parts) if parts else f"select {empty} where false"
 
 
+def masked(text: str) -> str:
+    """SQL of a text of which only the shape is left: letters of all alphabets and their marks become x, digits 9.
+
+    Args:
+        text: SQL of the text.
+    """
+    # Numbers that are no digits (½, Ⅷ) are as telling as digits.
+    return f"regexp_replace(regexp_replace({text}, '\\p{{N}}', '9', 'g'), '[\\p{{L}}\\p{{M}}]', 'x', 'g')"
+
+
 def causes(loads: Sequence[Load], settings: Settings) -> list[dict[str, Any]]:
     """Quarantine grouped by cause, the most frequent first: counts, where it begins, and examples.
 
-    Examples of columns that tell of people are masked: letters become x, digits 9.
+    Examples of columns that tell of people are masked (`masked`); in the others, texts that name a person stand in
+    their keyed form.
     """
+    names = of_loads(loads, settings)
     shown = [
         f"(entity = {literal(entity.name)} and column_name = {literal(column.name)})"
         for entity in ENTITIES.values()
         for column in entity.columns
         if column.data_class == "none"
     ]
-    masked = "regexp_replace(regexp_replace(found, '[[:digit:]]', '9', 'g'), '[[:alpha:]]', 'x', 'g')"
     with scratch(settings) as con:
         found = con.execute(
             f"""
             with told as (
-                select *, case when {" or ".join(shown)} then found else {masked} end as example
+                select *, case when {" or ".join(shown)} then found else {masked("found")} end as example
                 from ({rows_sql(loads, settings)})
             ),
             counted as (
@@ -81,5 +93,6 @@ def causes(loads: Sequence[Load], settings: Settings) -> list[dict[str, Any]]:
             order by c.rows desc, c.file_name, c.rule, c.column_name
             """
         )
-        names = [column[0] for column in found.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+        columns = [column[0] for column in found.description or ()]
+        told = [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
+    return [{**cause, "examples": cause["examples"] and list(map(names.keyed, cause["examples"]))} for cause in told]

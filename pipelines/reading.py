@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from pipelines.database import PARQUET, identifier, literal, scratch
-from pipelines.errors import RefusedFile
-from pipelines.heads import Head, codec_of, head_of, is_packed, open_content, plain_file, sheet, unpack
+from pipelines.errors import RefusedFile, file_fault
+from pipelines.heads import Head, codec_of, head_of, sheet
 from pipelines.landing import LandedFile
 from pipelines.profiles import Profile, Reading, normalised
-from pipelines.settings import Settings
+from pipelines.settings import Settings, Unpacking
+from pipelines.unpacking import is_packed, open_content, plain_file, unpack
 
 if TYPE_CHECKING:
     import numpy
@@ -88,12 +89,12 @@ def read_file(file: LandedFile, profile: Profile, settings: Settings, out: Path)
     Raises:
         RefusedFile: empty, cut short, in another encoding, with an ambiguous header, or too many ragged lines.
     """
-    head = head_of(file.path, profile)
+    head = head_of(file.path, profile, settings.unpacking)
     _check_header(head.names, profile)
     readers = {"csv": _read_csv, "jsonl": _read_json_lines, "excel": _read_sheet, "parquet": _read_parquet}
     with scratch(settings, file.size) as con:
         con.execute("create temp table rejects (record bigint, error varchar, raw_row varchar)")
-        done = readers[head.format](con, file, profile, head, settings.warehouse / "work", out)
+        done = readers[head.format](con, file, profile, head, settings, out)
         rows = _number(con, f"select count(*) from read_parquet({literal(out / ROWS)})")
         rejects = _number(con, f"select count(*) from read_parquet({literal(out / REJECTS)})")
     if rows + rejects == 0 and not profile.allow_empty:
@@ -167,10 +168,10 @@ class _Read:
 
 
 def _read_csv(
-    con: duckdb.DuckDBPyConnection, file: LandedFile, profile: Profile, head: Head, work: Path, out: Path
+    con: duckdb.DuckDBPyConnection, file: LandedFile, profile: Profile, head: Head, settings: Settings, out: Path
 ) -> _Read:
     read = profile.read
-    with _as_utf8(file, read, head.encoding, work) as text:
+    with _as_utf8(file, read, head.encoding, settings) as text:
         try:
             rows = _cut(con, text, profile, head, out)
         except _MixedLineEnds:
@@ -188,16 +189,15 @@ def _read_csv(
 
 
 @contextmanager
-def _as_utf8(file: LandedFile, read: Reading, encoding: str, work: Path) -> Iterator[Path]:
+def _as_utf8(file: LandedFile, read: Reading, encoding: str, settings: Settings) -> Iterator[Path]:
     """The file unpacked and in UTF-8, under a name that we chose: even a bound file name is a glob to the reader."""
-    work.mkdir(parents=True, exist_ok=True)
-    text = work / f"{file.sha256}.text"
+    text = _work(settings) / f"{file.sha256}.text"
     text.unlink(missing_ok=True)
     try:
         if encoding != "utf-8":
-            _recode(file.path, read, encoding, text)
+            _recode(file.path, read, encoding, text, settings.unpacking)
         elif is_packed(file.path):
-            unpack(file.path, read.member, text)
+            unpack(file.path, read.member, text, settings.unpacking)
         else:
             text.symlink_to(file.path.absolute())
         yield text
@@ -205,15 +205,21 @@ def _as_utf8(file: LandedFile, read: Reading, encoding: str, work: Path) -> Iter
         text.unlink(missing_ok=True)
 
 
-def _recode(path: Path, read: Reading, encoding: str, target: Path) -> None:
+def _work(settings: Settings) -> Path:
+    work = settings.warehouse / "work"
+    work.mkdir(parents=True, exist_ok=True)
+    return work
+
+
+def _recode(path: Path, read: Reading, encoding: str, target: Path, limits: Unpacking) -> None:
     with (
-        open_content(path, read.member) as source,
+        open_content(path, read.member, limits) as source,
         io.TextIOWrapper(source, encoding=codec_of(encoding), newline="") as decoded,
         target.open("w", encoding="utf-8", newline="") as out,
     ):
         try:
             shutil.copyfileobj(decoded, out, 1 << 20)
-        except UnicodeDecodeError:
+        except UnicodeError:
             raise _not_encoded(encoding) from None
 
 
@@ -464,10 +470,10 @@ def _write_rejects(con: duckdb.DuckDBPyConnection, read: Reading, delimiter: str
 
 
 def _read_json_lines(
-    con: duckdb.DuckDBPyConnection, file: LandedFile, profile: Profile, head: Head, work: Path, out: Path
+    con: duckdb.DuckDBPyConnection, file: LandedFile, profile: Profile, head: Head, settings: Settings, out: Path
 ) -> _Read:
     """An object a line: its keys are the columns, lists of values are joined by |."""
-    with _as_utf8(file, profile.read, head.encoding, work) as text:
+    with _as_utf8(file, profile.read, head.encoding, settings) as text:
         lines = _look_through(text, "", "")
         con.execute(
             f"""
@@ -509,10 +515,10 @@ def _read_json_lines(
 
 
 def _read_sheet(
-    con: duckdb.DuckDBPyConnection, file: LandedFile, profile: Profile, head: Head, _work: Path, out: Path
+    con: duckdb.DuckDBPyConnection, file: LandedFile, profile: Profile, head: Head, settings: Settings, out: Path
 ) -> _Read:
-    with plain_file(file.path, profile.read) as plain:
-        rows = sheet(plain, profile.read)
+    with plain_file(file.path, profile.read.member, profile.read.sheet, settings.unpacking) as plain:
+        rows = sheet(plain, profile.read.sheet)
         _refuse_rounded_numbers(rows, head, plain, profile)
     names = [f"c{place}" for place in range(len(head.names))]
     frame = rows.iloc[head.records :].set_axis(names, axis=1)
@@ -536,7 +542,7 @@ def _refuse_rounded_numbers(rows: pandas.DataFrame, head: Head, plain: Path, pro
     is_long = rows.iloc[head.records :, used].apply(lambda column: column.str.fullmatch("[0-9]{16,}"))
     if not is_long.to_numpy().any():
         return
-    cells = sheet(plain, profile.read, dtype=object).iloc[head.records :, used]
+    cells = sheet(plain, profile.read.sheet, dtype=object).iloc[head.records :, used]
     is_rounded = is_long & cells.map(lambda cell: isinstance(cell, int | float))
     for place in is_rounded.columns[is_rounded.any()]:
         raise RefusedFile(
@@ -547,14 +553,13 @@ def _refuse_rounded_numbers(rows: pandas.DataFrame, head: Head, plain: Path, pro
 
 
 def _read_parquet(
-    con: duckdb.DuckDBPyConnection, file: LandedFile, profile: Profile, head: Head, work: Path, out: Path
+    con: duckdb.DuckDBPyConnection, file: LandedFile, profile: Profile, head: Head, settings: Settings, out: Path
 ) -> _Read:
-    work.mkdir(parents=True, exist_ok=True)
-    link = work / f"{file.sha256}.parquet"
+    link = _work(settings) / f"{file.sha256}.parquet"
     link.unlink(missing_ok=True)
     try:
         if is_packed(file.path):
-            unpack(file.path, profile.read.member, link)
+            unpack(file.path, profile.read.member, link, settings.unpacking)
         else:
             link.symlink_to(file.path.absolute())
         columns = ", ".join(
@@ -566,7 +571,7 @@ def _read_parquet(
             f"read_parquet({literal(link)}, hive_partitioning = false))) to {literal(out / ROWS)} ({PARQUET})"
         )
     except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
-        raise RefusedFile("UNREADABLE", f"not a readable Parquet file ({type(error).__name__})") from None
+        raise RefusedFile("UNREADABLE", f"not a readable Parquet file: {file_fault(error)}") from None
     finally:
         link.unlink(missing_ok=True)
     _write_rejects(con, profile.read, "", out)

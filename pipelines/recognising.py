@@ -14,6 +14,7 @@ from pipelines.errors import RefusedFile
 from pipelines.heads import head_of
 from pipelines.landing import LandedFile
 from pipelines.profiles import Profile, normalised
+from pipelines.settings import USUAL_UNPACKING, Unpacking
 
 # How alike a found header must be to a missing one to be named as its likely new name.
 _ALIKE = 0.7
@@ -37,12 +38,12 @@ class _Tried:
     refusals: list[RefusedFile]
 
 
-def recognise(file: LandedFile, profiles: dict[str, Profile]) -> Recognised:
+def recognise(file: LandedFile, profiles: dict[str, Profile], limits: Unpacking = USUAL_UNPACKING) -> Recognised:
     """Finds the one profile that fits a file; the refusal says why there is none."""
     named = [profile for profile in profiles.values() if profile.fits_name(file.name)]
-    tried = _try(file, named)
+    tried = _try(file, named, limits)
     if not tried.fitting and not named:
-        tried = _try(file, [profile for profile in profiles.values() if profile.known_by_header])
+        tried = _try(file, [profile for profile in profiles.values() if profile.known_by_header], limits)
     # A profile made for a file wins over the layouts that are understood anyway.
     fitting = [p for p in tried.fitting if not p.is_canonical] or tried.fitting
     fitting = [p for p in fitting if not p.is_generic] or fitting
@@ -60,11 +61,11 @@ def recognise(file: LandedFile, profiles: dict[str, Profile]) -> Recognised:
     return Recognised(file, None, _no_profile(tried, profiles.values()))
 
 
-def _try(file: LandedFile, candidates: list[Profile]) -> _Tried:
+def _try(file: LandedFile, candidates: list[Profile], limits: Unpacking) -> _Tried:
     tried = _Tried([], [], [])
     for profile in candidates:
         try:
-            header = head_of(file.path, profile).names
+            header = head_of(file.path, profile, limits).names
         except RefusedFile as refusal:
             tried.refusals.append(refusal)
             continue

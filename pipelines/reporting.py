@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -16,7 +16,8 @@ from expectations.runner import CheckResult
 from pipelines import pages
 from pipelines.comparing import told as figure_told
 from pipelines.errors import EXIT_BLOCKED, EXIT_PUBLISHED
-from pipelines.loads import superseded
+from pipelines.identifiers import Identifiers, of_addresses, of_loads
+from pipelines.loads import Load, superseded
 from pipelines.publishing import kept_manifests, published_manifest
 from pipelines.punctuality import ON_TIME
 from pipelines.quarantine import causes
@@ -55,7 +56,8 @@ def print_summary(settings: Settings, run_id: str, code: int, faults: Sequence[s
     """
     run = Run(settings, run_id)
     console = _console()
-    loads = run.loads()
+    loads, names = _written(run)
+    files = [load.file_name for load in run.loads()]
     table = _table("\nIn", "entity", "files", "rows read", "loaded", "quarantined", "duplicate")
     for entity in sorted({load.entity for load in loads}):
         of = [load for load in loads if load.entity == entity]
@@ -68,8 +70,14 @@ def print_summary(settings: Settings, run_id: str, code: int, faults: Sequence[s
             ),
         )
     console.print(table)
-    for load in [load for load in loads if load.status in ("refused", "held")][:_MOST_LINES]:
-        console.print(f"{load.status}: {load.file_name}: {load.code}: {load.message}", markup=False)
+    left_out = [
+        f"{load.status}: {load.file_name}: {load.code}: {load.message}"
+        for load in loads
+        if load.status in ("refused", "held")
+    ][:_MOST_LINES]
+    # What blocks a run is said at its end.
+    for line in left_out if code != EXIT_BLOCKED else ():
+        console.print(line, markup=False)
     for load in [load for load in loads if load.status == "loaded" and load.message][:_MOST_LINES]:
         console.print(f"note: {load.file_name}: {load.message}", markup=False)
     quarantined = [(load, rule) for load in loads for rule in load.quarantined_by_rule]
@@ -87,9 +95,23 @@ def print_summary(settings: Settings, run_id: str, code: int, faults: Sequence[s
         hidden = outcome["hidden"]
         if enough := hidden["cells"] - hidden["below_minimum"]:
             console.print(
-                f"\nSurveys and reviews: {hidden['below_minimum']:,} cells of too few people are hidden; to protect "
+                f"\nDisclosure control: {hidden['below_minimum']:,} cells of too few people are suppressed; to protect "
                 f"others {hidden['complementary'] / enough:.1%} of the rest ({enough:,}; see ops.protection)"
             )
+        if hidden["budget"]:
+            console.print(f"{hidden['budget']:,} cells are suppressed as the budget (disclosure_budget) was spent")
+        if hidden["waiting"]:
+            console.print(
+                f"{hidden['waiting']:,} late answers or corrections wait: figures move only when those of "
+                f"{run.settings.minimum_group} people or more have come together ({hidden['held']:,} cells stay as "
+                "they were)"
+            )
+            for kind, occasion, people in outcome["waiting"][:_MOST_LINES]:
+                who = "1 person" if people == 1 else f"{people:,} people"
+                console.print(f"  {kind} of {occasion}: changes of {who}", markup=False)
+            if len(outcome["waiting"]) > _MOST_LINES:
+                console.print(f"  ... and {len(outcome['waiting']) - _MOST_LINES} more: see ops.protection")
+    _print_cautions(console, settings.cautions)
     failed = [check for check in run.checks() if not check.passed]
     warnings = [check for check in failed if not check.blocks]
     if warnings:
@@ -100,7 +122,7 @@ def print_summary(settings: Settings, run_id: str, code: int, faults: Sequence[s
             console.print(f"  ... and {len(warnings) - _MOST_LINES} more: perfwh status")
     for check in warnings:
         if check.check_name == ON_TIME:
-            console.print(f"late: {check.description}", markup=False)
+            console.print(f"late: {names.keyed_sentence(check.description, files)}", markup=False)
     # Publishing has written them already.
     page = pages.folder_of(settings) / pages.DATA_QUALITY
     console.print(f"\n{f'Data quality: {page}' if code == EXIT_PUBLISHED else write_pages(settings)}")
@@ -111,16 +133,24 @@ def print_summary(settings: Settings, run_id: str, code: int, faults: Sequence[s
         return
     if code == EXIT_BLOCKED:
         console.print("\nBlocked, nothing is published:")
+        for line in left_out:
+            console.print(f"  {line}", markup=False)
         for check in [check for check in failed if check.blocks]:
             if not (check.check_name == "every_file_is_loaded" and loads):
-                console.print(f"  {check.asset} · {check.check_name}: {check.description}", markup=False)
+                told = names.keyed_sentence(check.description, files)
+                console.print(f"  {check.asset} · {check.check_name}: {told}", markup=False)
     else:
         console.print("\nThe run failed, nothing is published. Nothing has to be cleaned up: mend this and run again.")
         for fault in faults:
-            console.print(f"  {fault}", markup=False)
+            console.print(f"  {names.keyed_sentence(fault, files)}", markup=False)
         console.print(f"Dagster's page of run {run_id} has the rest: make dev")
     current = published_manifest(settings)
     console.print(f"Version {current['version']} stays current." if current else "There is no published version yet.")
+
+
+def _print_cautions(console: Console, cautions: Sequence[str]) -> None:
+    for caution in cautions:
+        console.print(f"caution: {caution}", markup=False)
 
 
 def _print_changes(console: Console, changes: dict[str, Any] | None) -> None:
@@ -191,13 +221,20 @@ def print_certificate(certificate: Certificate) -> None:
         console.print("\nNot searched, since they cannot be read; they are cleaned once they can be:")
         for name in certificate.unread:
             console.print(f"  {name}", markup=False)
+    counts = {
+        "files renamed": certificate.renamed,
+        "folders of raw and validated rows": certificate.copies,
+        **certificate.stores,
+        "versions": len(certificate.versions),
+    }
+    table = _table("\nBeside their rows", "what", "count")
+    for what, count in counts.items():
+        table.add_row(what, f"{count:,}")
+    console.print(table)
     if certificate.path is None:
         console.print("\nNothing has been changed.")
         return
-    console.print(
-        f"\n{certificate.copies:,} folders of raw and validated rows and {len(certificate.versions):,} versions are "
-        f"gone; {certificate.published} is in their place."
-    )
+    console.print(f"\nVersion {certificate.published} is in the place of all others.")
     if certificate.left:
         console.print(
             f"{certificate.left:,} published texts still hold the name or the address: look at people.duckdb."
@@ -205,6 +242,13 @@ def print_certificate(certificate: Certificate) -> None:
     console.print(
         f"Certificate: {certificate.path}\nBackups and copies outside of {certificate.path.parents[1]} are yours."
     )
+
+
+def _written(run: Run) -> tuple[list[Load], Identifiers]:
+    """A run's loads as everybody may read them, and by what it knows people."""
+    loads = run.loads()
+    names = of_loads(loads, run.settings)
+    return [load.written(names) for load in loads], names
 
 
 def status(settings: Settings) -> dict[str, Any]:
@@ -216,16 +260,23 @@ def status(settings: Settings) -> dict[str, Any]:
         for kept in kept_manifests(settings)
     ]
     last = last_run(settings)
-    loads = last.loads() if last else []
+    loads, names = _written(last) if last else ([], of_addresses(settings))
+    files = [load.file_name for load in last.loads()] if last else []
+    earlier = [load.written(names) for load in superseded(last.loads() if last else [], settings)]
+    checks = [
+        replace(check, description=names.keyed_sentence(check.description, files))
+        for check in (last.checks() if last else [])
+    ]
     return {
         "published": manifest
         and {name: manifest[name] for name in ("version", "run_id", "published_at", "row_counts")},
+        "cautions": settings.cautions,
         "versions": versions,
         "last_run": last
         and {
             "run_id": last.run_id,
             "published": (last.folder / "outcome.json").exists(),
-            "loads": [asdict(load) for load in (*loads, *superseded(loads, settings))],
+            "loads": [asdict(load) for load in (*loads, *earlier)],
             "quarantine": [
                 {
                     "file_name": load.file_name,
@@ -237,7 +288,7 @@ def status(settings: Settings) -> dict[str, Any]:
                 for load in loads
                 for rule, rows in load.quarantined_by_rule.items()
             ],
-            "checks": [asdict(check) for check in last.checks()],
+            "checks": [asdict(check) for check in checks],
         },
     }
 
@@ -258,7 +309,7 @@ def trend(settings: Settings) -> list[list[CheckResult]]:
 def quarantined(settings: Settings) -> list[dict[str, Any]]:
     """Why rows of the last run are in quarantine: a list that JSON can hold."""
     last = last_run(settings)
-    return causes(last.loads(), settings) if last else []
+    return causes(_written(last)[0], settings) if last else []
 
 
 def print_quarantine(found: list[dict[str, Any]]) -> None:
@@ -287,6 +338,7 @@ def print_status(found: dict[str, Any]) -> None:
         console.print(f"Published: version {published['version']} of {published['published_at']}")
     else:
         console.print("Nothing is published yet: perfwh run")
+    _print_cautions(console, found["cautions"])
     kept = _table("\nVersions", "version", "published at", "files", "code", "")
     for one in found["versions"]:
         is_current = published is not None and one["version"] == published["version"]

@@ -9,18 +9,20 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from filelock import FileLock
+
 from pipelines import alerting, landing, locking, publishing, reporting
 from pipelines.errors import EXIT_BLOCKED, EXIT_FAILED, EXIT_PUBLISHED, UserError, machine_fault
-from pipelines.files import PRIVATE_FOLDER, keep_private
+from pipelines.files import PRIVATE_FILE, PRIVATE_FOLDER, keep_private
 from pipelines.profiles import load_profiles
 from pipelines.pseudonyms import key_in_force
 from pipelines.runs import Run, clear
 from pipelines.settings import PROJECT_ROOT, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-    from dagster import DagsterEvent, ExecuteInProcessResult
+    from dagster import DagsterEvent, DagsterInstance, ExecuteInProcessResult
 
 
 def prepare_dagster_home(settings: Settings) -> Path:
@@ -38,17 +40,22 @@ def prepare_dagster_home(settings: Settings) -> Path:
     return home
 
 
+def check_landing(settings: Settings) -> None:
+    """Raises UserError where there is no landing zone, or nothing in it."""
+    if not landing.list_files(settings.landing):
+        raise UserError(
+            f"{settings.landing}: no export files. Put some there (see docs/profiles.md), "
+            "or try `perfwh sample --out FOLDER`."
+        )
+
+
 def check_before(settings: Settings) -> None:
     """Finds faults of usage and configuration before anything starts.
 
     Raises:
         UserError: no landing zone, nothing in it, an invalid profile, or no place to write.
     """
-    if not landing.list_files(settings.landing):
-        raise UserError(
-            f"{settings.landing}: no export files. Put some there (see docs/profiles.md), "
-            "or try `perfwh sample --out FOLDER`."
-        )
+    check_landing(settings)
     load_profiles(settings.profiles)
     key_in_force(settings)
     try:
@@ -91,7 +98,7 @@ def run(settings: Settings, force: bool = False) -> int:
 def _run(settings: Settings, force: bool) -> int:
     publishing.sweep(settings)
     if not force and (said := _nothing_new(settings)):
-        print(said)
+        print("\n".join([said, *(f"caution: {caution}" for caution in settings.cautions)]))
         alerting.say(alerting.tell_of_late(settings))
         return EXIT_PUBLISHED
     prepare_dagster_home(settings)
@@ -131,13 +138,28 @@ def _nothing_new(settings: Settings) -> str | None:
     return version and f"Nothing new; version {version} stays current."
 
 
-def _execute(log: Path) -> ExecuteInProcessResult:
+@contextlib.contextmanager
+def open_instance() -> Iterator[DagsterInstance]:
+    """Dagster's instance in `DAGSTER_HOME`.
+
+    Dagster makes the tables of a new folder without a lock, so two first runs (of two warehouses) would disturb each
+    other; one makes them while the other waits.
+    """
     import dagster as dg
 
+    with FileLock(Path(os.environ["DAGSTER_HOME"]) / "opening.lock", mode=PRIVATE_FILE):
+        instance = dg.DagsterInstance.get()
+        # Each store makes its tables when it is first asked for.
+        assert instance.run_storage and instance.event_log_storage and instance.schedule_storage
+    with instance:
+        yield instance
+
+
+def _execute(log: Path) -> ExecuteInProcessResult:
     from pipelines.definitions import defs
     from pipelines.defs.jobs import JOB, STARTED_BY
 
-    with dg.DagsterInstance.get() as instance:
+    with open_instance() as instance:
         job = defs().resolve_job_def(JOB)
         log.parent.mkdir(parents=True, exist_ok=True)
         # The progress lines instead of Dagster's log, which the run's page has, and of dbt's, which goes to a file.

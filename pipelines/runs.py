@@ -16,7 +16,8 @@ from typing import Any
 from expectations.runner import CheckResult
 from pipelines.errors import RefusedFile
 from pipelines.files import PRIVATE_FOLDER, remove_drafts, whole_file
-from pipelines.landing import LandedFile
+from pipelines.identifiers import of_addresses
+from pipelines.landing import LandedFile, list_files
 from pipelines.loads import Load
 from pipelines.locking import build_lock
 from pipelines.profiles import Profile, load_profiles
@@ -75,17 +76,19 @@ class Run:
         return json.loads((self.folder / f"{name}.json").read_text())
 
     def write_inbox(self, found: Iterable[Recognised]) -> None:
+        """Writes down which files the run is made of, each by its name as everybody may read it."""
+        names = of_addresses(self.settings)
         self.write(
             "inbox",
             [
                 {
-                    "path": str(one.file.path),
-                    "name": one.file.name,
+                    "name": names.keyed(one.file.name),
                     "sha256": one.file.sha256,
                     "size": one.file.size,
                     "changed_ns": one.file.changed_ns,
                     "profile": one.profile.profile if one.profile else None,
-                    "refusal": [one.refusal.code, one.refusal.message] if one.refusal else None,
+                    "refusal": one.refusal
+                    and [one.refusal.code, names.keyed_sentence(one.refusal.message, [one.file.name])],
                 }
                 for one in found
             ],
@@ -93,21 +96,34 @@ class Run:
 
     def inbox(self, profiles: dict[str, Profile], entity: str | None = None) -> list[Recognised]:
         """The files of the landing zone, of one entity where one is named (`unknown`: of none)."""
-        found = [
-            Recognised(
-                LandedFile(Path(one["path"]), one["name"], one["sha256"], one["size"], one["changed_ns"]),
-                profiles.get(one["profile"]),
-                RefusedFile(*one["refusal"]) if one["refusal"] else None,
+        inbox = self.read("inbox")
+        is_called_so = all((self.settings.landing / one["name"]).exists() for one in inbox)
+        names = {} if is_called_so else self.file_names()
+        found = []
+        for one in inbox:
+            name = names.get(one["name"], one["name"])
+            path = self.settings.landing / name
+            found.append(
+                Recognised(
+                    LandedFile(path, name, one["sha256"], one["size"], one["changed_ns"]),
+                    profiles.get(one["profile"]),
+                    RefusedFile(*one["refusal"]) if one["refusal"] else None,
+                )
             )
-            for one in self.read("inbox")
-        ]
         return [one for one in found if entity in (None, one.profile.entity if one.profile else "unknown")]
 
+    def file_names(self) -> dict[str, str]:
+        """The files of the landing zone that are written in the keyed form: keyed → as they are called there."""
+        names = of_addresses(self.settings)
+        called = (path.relative_to(self.settings.landing).as_posix() for path in list_files(self.settings.landing))
+        return {keyed: name for name, keyed in names.keyed_where_different(called).items()}
+
     def write_loads(self, part: str, loads: Iterable[Load]) -> None:
-        self.write(f"loads/{part}", [load.as_dict() for load in loads])
+        names = of_addresses(self.settings)
+        self.write(f"loads/{part}", [load.written(names).as_dict() for load in loads])
 
     def loads(self, part: str = "*") -> list[Load]:
-        """What became of the files, in order of their names."""
+        """What became of the files, in order of their names as everybody may read them."""
         found = [Load(**one) for path in self.folder.glob(f"loads/{part}.json") for one in json.loads(path.read_text())]
         return sorted(found, key=lambda load: load.file_name)
 

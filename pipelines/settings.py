@@ -56,6 +56,8 @@ _WITHOUT_MANAGER = (
 )
 # Attributes whose old names can be given new ones.
 _RENAMABLE = ("department", "division", "location", "country", "job_level", "employment_type")
+# People behind a published figure at least, below which every summary says so.
+RECOMMENDED_GROUP = 5
 # What is never shown, not even where it cannot be used.
 _SECRET = ("alerts", "pseudonym_key")
 Automation = Literal["watch_landing_zone", "follow_inputs", "nightly", "weekly_retention"]
@@ -76,6 +78,24 @@ class Due(BaseModel):
         return {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}[self.every] + self.grace_days
 
 
+class Unpacking(BaseModel):
+    """What a packed file (.gz, .zip) or a workbook may unpack to; beyond that it is refused, unread."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    megabytes: int = Field(4096, ge=1, description="Size of the content at most, in MB.")
+    ratio: float = Field(200, ge=1, description="Content may be so many times as large as the packed file.")
+    ratio_from_megabytes: int = Field(
+        64, ge=1, description="Content below this size may have any ratio: small exports can be very regular."
+    )
+    sheet_cells: int = Field(
+        25_000_000, ge=1, description="Cells of a workbook's sheet at most, empty ones within its corners included."
+    )
+
+
+USUAL_UNPACKING = Unpacking()
+
+
 class Settings(BaseSettings):
     """Where things are and which choices are made.
 
@@ -93,20 +113,28 @@ class Settings(BaseSettings):
     excluded_employment_types: tuple[str, ...] = Field(
         ("contractor", "intern"), description="Employment types outside of every mart."
     )
-    minimum_group: int = Field(5, ge=1, description="k: people behind a protected cell at least.")
-    minimum_groups: dict[str, int] = Field(
+    minimum_group: int = Field(5, ge=2, description="k: people behind a protected cell at least; 5 is recommended.")
+    minimum_groups: dict[str, Annotated[int, Field(ge=2)]] = Field(
         default_factory=dict,
         description="Larger minimum groups of surveys or review cycles, by survey_id or cycle.",
     )
     unanimity: Literal["hide", "band", "show"] = Field(
         "hide", description="What becomes of a figure where all answered alike, so that it tells what everybody did."
     )
-    minimum_perspective: int = Field(3, ge=1, description="Raters behind a perspective of a 360 review at least.")
+    minimum_perspective: int = Field(3, ge=2, description="Raters behind a perspective of a 360 review at least.")
+    disclosure_budget: int = Field(
+        400_000,
+        ge=1_000,
+        description="Columns that one decision on what is shown may look at; beyond that, more is suppressed.",
+    )
     headcount_fall_limit: float = Field(
         0.3, gt=0, le=1, description="A snapshot smaller than the one before by more than this share blocks publishing."
     )
     quarantine_limit: float = Field(
         0.1, ge=0, le=1, description="Share of quarantined rows of a file beyond which publishing is blocked."
+    )
+    unpacking: Unpacking = Field(
+        USUAL_UNPACKING, description="What packed files and workbooks may unpack to: megabytes, ratio, sheet_cells."
     )
     dimensions: dict[str, tuple[str, ...]] = Field(
         default_factory=dict, description="Slice dimensions of a mart, where they are not the default ones."
@@ -123,7 +151,10 @@ class Settings(BaseSettings):
     )
     tenure_band_years: tuple[int, ...] = Field((1, 3, 5, 10), description="Years at which a tenure band ends.")
     attainment_bands: tuple[float, ...] = Field(
-        (0.5, 0.8, 1.0, 1.2), description="Attainments at which a band of goal_attainment_distribution begins."
+        (0.5, 0.8, 1.0, 1.2),
+        # A contribution has four bits for its band (dbt_project/macros/disclosure.sql).
+        max_length=14,
+        description="Attainments at which a band of goal_attainment_distribution begins, 14 at most.",
     )
     review_weights: dict[str, float] = Field(
         default_factory=lambda: {"self": 0.1, "manager": 0.5, "peer": 0.25, "observer": 0.15},
@@ -287,6 +318,16 @@ class Settings(BaseSettings):
     def dagster_home(self) -> Path:
         return Path(os.environ.get("DAGSTER_HOME") or PROJECT_ROOT / ".dagster")
 
+    @property
+    def cautions(self) -> list[str]:
+        """What every summary says of a choice that protects people less than is recommended."""
+        if self.minimum_group >= RECOMMENDED_GROUP:
+            return []
+        return [
+            f"The minimum group is {self.minimum_group}, below the recommended {RECOMMENDED_GROUP}: that few people "
+            "can stand behind a published figure"
+        ]
+
     def dimensions_of(self, mart: str) -> tuple[str, ...]:
         """The slice dimensions of a mart: the configured ones, else the default."""
         if mart in self.dimensions:
@@ -304,6 +345,7 @@ class Settings(BaseSettings):
             "minimum_groups": self.minimum_groups,
             "unanimity": self.unanimity,
             "minimum_perspective": self.minimum_perspective,
+            "disclosure_budget": self.disclosure_budget,
             "slice_pairs": [list(pair) for pair in self.slice_pairs],
             "department_ancestors": [
                 [department, ancestor]
@@ -320,7 +362,12 @@ class Settings(BaseSettings):
 
     def that_shape_figures(self) -> dict[str, Any]:
         """The settings on which published figures depend (the key is not among them: see `pseudonyms`)."""
-        return {**self.dbt_vars(), "quarantine_limit": self.quarantine_limit, "fall": self.headcount_fall_limit}
+        return {
+            **self.dbt_vars(),
+            "quarantine_limit": self.quarantine_limit,
+            "fall": self.headcount_fall_limit,
+            "unpacking": self.unpacking.model_dump(),
+        }
 
 
 def _ancestors(department: str, parents: dict[str, str]) -> list[str]:

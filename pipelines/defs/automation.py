@@ -13,8 +13,10 @@ import dagster as dg
 
 from pipelines import landing, locking, publishing
 from pipelines.defs.jobs import JOB, warehouse_job
+from pipelines.erasure.cleaning import name_without_erased
 from pipelines.errors import UserError
 from pipelines.fingerprint import Seen, files_now, fingerprint_now
+from pipelines.identifiers import of_addresses
 from pipelines.settings import Automation, load_settings
 
 # A run whose process dies (a crash, a power cut) is started again by the daemon; one that fails by itself is not.
@@ -70,13 +72,16 @@ def watch_landing_zone(context: dg.SensorEvaluationContext) -> dg.SensorResult |
         return dg.SkipReason(f"{len(coming)} files are still arriving")
     before = json.loads(context.cursor) if context.cursor else {"files": {}, "fingerprint": "", "started": 0}
     files = files_now(settings, {name: Seen(*seen) for name, seen in before["files"].items()})
+    # Dagster keeps the cursor: names of files are there as everybody may read them, and without who was erased.
+    names = of_addresses(settings)
+    seen = {names.keyed(name_without_erased(name, settings)): one for name, one in files.items()}
     found, started = fingerprint_now(settings, files), before["started"]
     if found == before["fingerprint"] or publishing.has_been_published(settings, found):
-        cursor = json.dumps({"files": files, "fingerprint": found, "started": started})
+        cursor = json.dumps({"files": seen, "fingerprint": found, "started": started})
         return dg.SensorResult(skip_reason="nothing new", cursor=cursor)
     # Should the daemon end before it has kept the cursor, it asks for the same run under the same key again.
     asked = dg.RunRequest(run_key=f"{started + 1}-{found[:16]}", tags=RETRIED)
-    cursor = json.dumps({"files": files, "fingerprint": found, "started": started + 1})
+    cursor = json.dumps({"files": seen, "fingerprint": found, "started": started + 1})
     return dg.SensorResult(run_requests=[asked], cursor=cursor)
 
 

@@ -30,6 +30,7 @@ from pipelines.defs.steps import step
 from pipelines.models import (
     dbt_checks,
     descriptions_of,
+    disclosure_declarations,
     failed_nodes,
     machine_fault_of_dbt,
     measure_nodes,
@@ -89,11 +90,13 @@ class Translator(DagsterDbtTranslator):  # type: ignore[misc] # untyped base
                 "definition": links.to_model(unique_id),
                 "where_columns_come_from": links.to_columns(f"{layer}.{node['name']}"),
                 "data_quality": links.to_quality(f"{layer}/{node['name']}"),
+                **({"rests_on": _RESTS_ON[node["name"]]} if layer == "marts" and node["name"] in _RESTS_ON else {}),
             }
         )
 
 
 _PARSED = parsed_project()
+_RESTS_ON = disclosure_declarations()
 _TRANSLATOR = Translator()
 
 

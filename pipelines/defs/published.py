@@ -67,11 +67,12 @@ def publish(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[
             run.read("descriptions"),
             run.read("fingerprint"),
         )
-        hidden = publishing.hidden_counts(run.settings, manifest["version"])
+        hidden = publishing.suppressed_counts(run.settings, manifest["version"])
         after = comparing.noted(run.settings, manifest["version"])
         changes = comparing.changes(before, after) if after else {}
         outcome = {"version": manifest["version"], "row_counts": manifest["row_counts"], "hidden": hidden}
-        run.write("outcome", {**outcome, "changes": changes})
+        waiting = publishing.waiting_changes(run.settings, manifest["version"])
+        run.write("outcome", {**outcome, "changes": changes, "waiting": waiting})
         context.log.info(write_pages(run.settings))
         clear(run.settings)
         sys.audit(publishing.BOUNDARY, "the build is cleared")

@@ -15,7 +15,9 @@ from pipelines.settings import load_settings
 def expired_rows(context: dg.OpExecutionContext) -> None:
     """Forgets them in a process of its own, which publishes a new version by a run of its own."""
     perfwh = Path(sys.executable).parent / "perfwh"
-    done = subprocess.run([perfwh, "erase", "--expired"], capture_output=True, text=True, check=False, env=os.environ)
+    done = subprocess.run(
+        [perfwh, "erase", "--expired", "--yes"], capture_output=True, text=True, check=False, env=os.environ
+    )
     # It tells of files and counts, never of persons.
     context.log.info(done.stdout)
     if done.returncode:

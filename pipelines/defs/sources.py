@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
-from pipelines import ingesting, releases
+from pipelines import ingesting
 from pipelines.defs import checks, links, partitions
 from pipelines.defs.automation import FOLLOWS
 from pipelines.defs.steps import step
+from pipelines.disclosure import ledger
 from pipelines.entities import ENTITIES, LOOKUP, Column, Entity
 from pipelines.lineage import headers_of
-from pipelines.marts import SETTLED_MARTS
 from pipelines.profiles import Profile, load_profiles
 
 Result = dg.MaterializeResult[None] | dg.AssetCheckResult
@@ -214,25 +214,25 @@ def person_pseudonyms(context: dg.AssetExecutionContext) -> dg.MaterializeResult
 @dg.multi_asset(
     specs=[
         dg.AssetSpec(
-            dg.AssetKey([releases.EARLIER, table]),
+            dg.AssetKey([ledger.SCHEMA, table]),
             deps=[LANDING],
-            group_name="protection",
+            group_name="disclosure",
             owners=OWNERS,
             kinds={"duckdb"},
-            tags={"data_class": "aggregate"} if table in SETTLED_MARTS else PERSON,
+            tags={"data_class": "aggregate"} if table in ledger.MARTS else PERSON,
             automation_condition=FOLLOWS,
-            description=f"{table} of the version that readers have: what they have changes by nobody or by many.",
+            description=f"{table} of the ledger: what readers were ever shown changes by nobody or by many people.",
         )
-        for table in ("releases", "hidden_slices", *SETTLED_MARTS)
+        for table in ("ledger_key", *(f"ledger_{name}" for name in ledger.TABLES), *ledger.MARTS)
     ],
     name="earlier",
 )
 def earlier(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
-    """Puts beside the build what readers have of surveys and review cycles."""
+    """Puts beside the build what readers were ever shown."""
     with step(context) as run:
-        for table, rows in ingesting.add_earlier(run).items():
+        for table, rows in {"ledger_key": 1, **ingesting.add_earlier(run)}.items():
             yield dg.MaterializeResult(
-                asset_key=dg.AssetKey([releases.EARLIER, table]), metadata={"dagster/row_count": rows}
+                asset_key=dg.AssetKey([ledger.SCHEMA, table]), metadata={"dagster/row_count": rows}
             )
 
 

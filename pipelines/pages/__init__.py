@@ -21,13 +21,13 @@ from expectations.suites import set_rules
 from pipelines import lineage
 from pipelines.entities import ENTITIES
 from pipelines.files import whole_file
-from pipelines.models import descriptions_of, manifest_path, parsed_project
+from pipelines.models import descriptions_of, disclosure_declarations, manifest_path, parsed_project
 from pipelines.profiles import Profile
 from pipelines.settings import DBT_PROJECT, Settings
 
 DATA_QUALITY, RULES, COLUMNS, MODELS = "data_quality.html", "rules.html", "columns.html", "models.html"
 # From what is read to where it comes from.
-_LAYERS = ("marts", "restricted", "protection", "history", "staging", "validated")
+_LAYERS = ("marts", "restricted", "disclosure", "history", "staging", "validated")
 
 
 def folder_of(settings: Settings) -> Path:
@@ -99,7 +99,8 @@ def write_columns(settings: Settings, profiles: Iterable[Profile]) -> Path:
             }
         )
     by_layer = [(layer, {name: of for name, of in tables.items() if name.startswith(f"{layer}.")}) for layer in _LAYERS]
-    _render("columns.html.j2", folder_of(settings) / COLUMNS, layers=by_layer)
+    rests_on = {f"marts.{mart}": words for mart, words in disclosure_declarations().items()}
+    _render("columns.html.j2", folder_of(settings) / COLUMNS, layers=by_layer, rests_on=rests_on)
     return folder_of(settings) / COLUMNS
 
 
