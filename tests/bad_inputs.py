@@ -117,6 +117,21 @@ def workbook(*lines: list[Any]) -> bytes:
     return buffer.getvalue()
 
 
+def workbook_with(**parts: str) -> bytes:
+    """A workbook of two columns, some of whose parts are replaced by others."""
+    content, buffer = io.BytesIO(workbook(LINKS.split(","), ["a", "b"])), io.BytesIO()
+    with zipfile.ZipFile(content) as before, zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as after:
+        for name in before.namelist():
+            after.writestr(zipfile.ZipInfo(name), parts.get(name) or before.read(name), zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def encrypted(content: bytes) -> bytes:
+    """A zip whose only member is said to need a password."""
+    central = content.index(b"PK\x01\x02")
+    return content[:6] + b"\x01" + content[7 : central + 8] + b"\x01" + content[central + 9 :]
+
+
 def columns(header: str, **more: Any) -> dict[str, Any]:
     return {**{name: {"from": name, "optional": True} for name in header.split(",")}, **more}
 
@@ -170,6 +185,60 @@ case(
     columns={"goal_id": "0", "parent_goal_id": "0"},
     read={"header_rows": 1},
 )
+_SHEET = "xl/worksheets/sheet1.xml"
+_IN_SHEET = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+_CORNERS = "".join(
+    f'<row r="{row}"><c r="{cell}" t="inlineStr"><is><t>x</t></is></c></row>'
+    for row, cell in ((1, "A1"), (1048576, "XFD1048576"))
+)
+_ZEROS = io.BytesIO()
+with zipfile.ZipFile(_ZEROS, "w", zipfile.ZIP_DEFLATED) as _archive:
+    _archive.writestr(zipfile.ZipInfo("a.csv"), b"0" * (80 << 20), zipfile.ZIP_DEFLATED, 1)
+case("zip of zeros", "goal_alignments", _ZEROS.getvalue(), R("TOO_LARGE", "times"), "zip", columns=columns(LINKS))
+case(
+    "gzip bomb in another encoding",
+    "goal_alignments",
+    gzip.compress(rows(LINKS).encode() + b"0" * (80 << 20), 1, mtime=0),
+    R("TOO_LARGE"),
+    "csv.gz",
+    columns=columns(LINKS),
+    read={"encoding": "windows-1252"},
+)
+case(
+    "encrypted zip",
+    "goal_alignments",
+    encrypted(zipped(**{"a.csv": rows(LINKS)})),
+    R("ENCRYPTED", "without a password"),
+    "zip",
+    columns=columns(LINKS),
+)
+case(
+    "zip within a zip",
+    "goal_alignments",
+    gzip.compress(zipped(**{"a.csv": rows(LINKS)}), mtime=0),
+    R("ARCHIVE", "within an archive"),
+    "csv.gz",
+    columns=columns(LINKS),
+)
+for _name, _content, _outcome in (
+    (
+        "workbook with cells far apart",
+        workbook_with(**{_SHEET: f"<worksheet {_IN_SHEET}><sheetData>{_CORNERS}</sheetData></worksheet>"}),
+        R("TOO_LARGE", "empty rows and columns"),
+    ),
+    (
+        "workbook with an external entity",
+        workbook_with(**{_SHEET: f'<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><x {_IN_SHEET}>&e;</x>'}),
+        R("ENTITIES", "entities"),
+    ),
+    (
+        "encrypted workbook",
+        b"\xd0\xcf\x11\xe0" + bytes(508) + "EncryptedPackage".encode("utf-16-le") + bytes(512),
+        R("ENCRYPTED", "without a password"),
+    ),
+    ("zip named workbook", zipped(**{"a.csv": rows(LINKS)}), R("ARCHIVE", "another name")),
+):
+    case(_name, "goal_alignments", _content, _outcome, "xlsx", columns=columns(LINKS), read={"format": "excel"})
 case("workbook named csv", "goal_alignments", workbook(["goal_id", "parent_goal_id"], ["a", "b"]), R("MAGIC"))
 case(
     "csv named workbook",
@@ -189,12 +258,21 @@ case("sql'; drop table x; --", "goal_alignments", rows(LINKS), A(11))
 # Encoding and CSV
 
 case("utf-8 with a mark", "goal_alignments", b"\xef\xbb\xbf" + rows(LINKS).encode(), A(11))
+case("utf-16 undeclared, without a mark", "goal_alignments", rows(LINKS).encode("utf-16-le"), R("ENCODING", "UTF-16"))
 case("utf-16 undeclared", "goal_alignments", rows(LINKS).encode("utf-16"), R("ENCODING", "UTF-16"))
 case(
     "utf-16 declared",
     "goal_alignments",
     rows(LINKS).encode("utf-16"),
     A(11),
+    columns=columns(LINKS),
+    read={"encoding": "utf-16"},
+)
+case(
+    "utf-16 declared, without a mark",
+    "goal_alignments",
+    rows(LINKS).encode("utf-16-le"),
+    R("ENCODING", "byte-order mark"),
     columns=columns(LINKS),
     read={"encoding": "utf-16"},
 )

@@ -15,6 +15,7 @@ import pytest
 
 from pipelines import publishing
 from pipelines.database import literal
+from pipelines.disclosure import ledger
 from pipelines.marts import MARTS, RESTRICTED_TABLES
 from pipelines.runs import Run
 from pipelines.settings import PROJECT_ROOT, load_settings
@@ -43,6 +44,10 @@ class Publisher:
                 build.execute(f"create schema {schema}")
                 for table in tables:
                     build.execute(f"create table {schema}.{table} as from {name}.{schema}.{table}")
+            # Nothing is decided anew, so nothing is added to the ledger.
+            build.execute("create schema disclosure")
+            build.register("decided", ledger.table_of([]))
+            build.execute("create table disclosure.disclosure_decisions as from decided")
 
     def publish(self) -> tuple[float, float]:
         """Publishes once; gives seconds of CPU and of the clock."""

@@ -40,6 +40,9 @@ def contents(version: Path) -> dict[str, list[Any]]:
                 f"select schema_name || '.' || table_name from duckdb_tables() where schema_name in {schemas} order by 1"
             ).fetchall()
             for (table,) in tables:
+                # How many changes wait depends on what was shown before, and not on the files alone.
+                if table == "ops.protection":
+                    continue
                 rows = _COMPARED_OPS.get(table, f"from {table}")
                 row = con.execute(f"select count(*), sum(hash(t)::hugeint)::varchar from ({rows}) as t").fetchone()
                 found[f"{name}:{table}"] = list(row or ())

@@ -127,6 +127,12 @@ def test_from_any_mart_the_way_leads_back_to_the_landing_zone(specs):
         assert landing in ancestors(mart), mart
 
 
+def test_every_mart_says_what_its_figures_rest_on(specs):
+    marts = [spec for key, spec in specs.items() if key.path[0] == "marts"]
+    assert len(marts) > 15
+    assert [spec.key for spec in marts if len(spec.metadata.get("rests_on", "")) < 20] == []
+
+
 def test_every_rule_is_a_check_on_its_entity(definitions):
     names = {}
     for asset in definitions.assets:

@@ -16,7 +16,7 @@ from pipelines.settings import load_settings
 from tests.integration.test_reference_figures import assert_reconciles
 from tests.oracle.history import add_months, last_of
 from tests.oracle.test_morning import QUESTIONS
-from tests.oracle.warehouse import Warehouse, compiled
+from tests.oracle.warehouse import Warehouse, compiled_open
 
 pytestmark = pytest.mark.xdist_group("sample")
 
@@ -51,7 +51,7 @@ def replay(sample, tmp_path_factory):
     run.begin()
     run.write("inbox", published.read("inbox"))
     profiles = load_profiles(settings.profiles)
-    built = Warehouse(compiled())
+    built = Warehouse(compiled_open())
 
     def until(day: date):
         loads = [load for load in published.loads() if known(load.file_name, day)]

@@ -39,18 +39,23 @@ def test_what_is_published(sample):
         assert in_parquet == sample.query(f"from marts.{mart} order by all")
         assert in_parquet, mart
     tables = {row[:2] for row in sample.query("select schema_name, table_name from duckdb_tables()", "people")}
-    assert tables == {*(("restricted", table) for table in RESTRICTED_TABLES), ("ops", "quarantine_rows")}
+    assert tables == {
+        *(("restricted", table) for table in RESTRICTED_TABLES),
+        ("ops", "quarantine_rows"),
+        ("ops", "keyed_texts"),
+    }
 
 
 def test_what_protection_costs_is_told(sample):
-    told = sample.one(
-        "select sum(cells), sum(below_minimum), sum(complementary) from ops.protection where mart = 'enps'"
-    )
-    counted = "count(*), count(*) filter (suppression_reason = 'below_minimum'), count(*) filter (suppression_reason = 'complementary')"  # fmt: skip
-    assert told == sample.one(f"select {counted} from marts.enps")
-    assert sample.one("select count(distinct mart) from ops.protection") == 5
-    company = "select max(hidden_share), max(people_hidden_share) from ops.protection where slice_dimension = 'company' and mart = 'morale'"  # fmt: skip
-    assert sample.one(company) == (0, 0)
+    kinds = "select distinct kind from ops.protection order by 1"
+    assert [kind for (kind,) in sample.query(kinds)] == [
+        "answers", "exits", "goals", "meetings", "populations", "ratings", "recognitions", "trainings",
+    ]  # fmt: skip
+    suppressed = "select count(*) from marts.enps where suppression_reason = 'complementary'"
+    told = "select sum(complementary) from ops.protection where kind = 'answers'"
+    assert sample.one(told) >= sample.one(suppressed)
+    company = "select sum(complementary) from ops.protection where slice_dimension = 'company' and kind in ('answers', 'goals')"
+    assert sample.one(company) == 0
 
 
 def test_checksums_are_those_of_the_files(sample):
@@ -147,7 +152,12 @@ def test_status(sample):
     assert found["published"]["version"] == sample.manifest()["version"]
     assert found["last_run"]["published"]
     assert len(found["last_run"]["loads"]) == len(sample.query("from ops.loads"))
-    assert "Checks:" in perfwh("status", "--landing", sample.landing, "--warehouse", sample.warehouse).stdout
+    assert found["cautions"] == []
+    where = ("--landing", sample.landing, "--warehouse", sample.warehouse)
+    assert "Checks:" in perfwh("status", *where).stdout
+    careless = {"PERFWH_MINIMUM_GROUP": "3"}
+    assert "is 3, below the recommended 5" in perfwh("status", *where, **careless).stdout
+    assert len(json.loads(perfwh("status", "--json", *where, **careless).stdout)["cautions"]) == 1
 
 
 def test_the_data_quality_page_tells_every_check_with_what_it_asks(sample, tmp_path):
@@ -235,6 +245,18 @@ class TestChanges:
         outcome = run_warehouse(copy.landing, copy.warehouse)
         assert outcome.code == 3, outcome.said
         assert "headcount_does_not_collapse" in outcome.stdout
+
+    def test_one_answer_that_is_withdrawn_waits_and_the_summary_says_of_which_survey(self, copy):
+        path = sorted((copy.landing / "survey_responses").glob("engagement-*"))[-1]
+        path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+        survey = path.name.partition("_")[0]
+        rows = f"select * from marts.morale where survey_id = '{survey}' order by all"
+        before = copy.query(rows)
+        outcome = run_warehouse(copy.landing, copy.warehouse)
+        assert outcome.code == 0, outcome.said
+        assert outcome.query(rows) == before
+        assert "late answers or corrections wait" in outcome.stdout
+        assert f"answers of {survey}: changes of 1 person" in outcome.stdout
 
     def test_a_correction_restates_and_open_readers_keep_their_version(self, copy):
         reader = duckdb.connect(str(copy.published / "performance.duckdb"), read_only=True)

@@ -34,18 +34,18 @@ def walk(outcome, dimension, value):
 def test_company_walk(outcome):
     # At the close of December: five who stay, leaver, vanished, notice, twojobs, boomerang, mover, undecided.
     assert walk(outcome, "company", "all") == [
-        (12, 0, 0, 0, 0, 1, 0, 0, 0, 11),  # boomerang leaves
-        (11, 1, 0, 0, 0, 1, 0, 0, 1, 10),  # lastday comes; leaver and vanished go
-        (10, 1, 0, 0, 0, 0, 1, 0, 0, 10),  # newcomer comes; twojobs goes, once
+        (12, 0, 0, 0, 0, None, None, None, None, 11),  # boomerang leaves; why one person left is not shown
+        (11, 1, 0, 0, 0, None, None, None, None, 10),  # lastday comes; leaver and vanished go
+        (10, 1, 0, 0, 0, None, None, None, None, 10),  # newcomer comes; twojobs goes, once
         (10, 1, 1, 0, 0, 0, 0, 0, 0, 12),  # the intern is hired, boomerang comes back
     ]
 
 
 def test_department_walk_dates_the_transfer_by_its_job_change(outcome):
     assert walk(outcome, "department", "A") == [
-        (8, 0, 0, 0, 0, 1, 0, 0, 0, 7),
-        (7, 0, 0, 0, 0, 1, 0, 0, 0, 6),
-        (6, 0, 0, 0, 1, 0, 1, 0, 0, 4),
+        (8, 0, 0, 0, 0, None, None, None, None, 7),
+        (7, 0, 0, 0, 0, None, None, None, None, 6),
+        (6, 0, 0, 0, 1, None, None, None, None, 4),
         (4, 1, 1, 0, 0, 0, 0, 0, 0, 6),
     ]
     moved = outcome.query(
@@ -95,22 +95,23 @@ def test_turnover_definitions(outcome):
         )
     ]
     assert rate("monthly", "total", "2024-02-01") == (2, pytest.approx(2 / averages[1]))
-    assert rate("monthly", "regretted", "2024-02-01") == (1, pytest.approx(1 / averages[1]))
+    # Fewer than five left, so that their classes are not shown.
+    assert rate("monthly", "regretted", "2024-02-01") == (None, None)
     assert rate("annualised_3m", "total", "2024-02-01")[1] is None
     assert rate("annualised_3m", "total", "2024-03-01") == (4, pytest.approx(4 / (sum(averages[:3]) / 3) * 4))
-    assert rate("rolling_12m", "voluntary", "2024-04-01") == (2, pytest.approx(2 / (sum(averages) / 4)))
-    assert rate("year_to_date", "unknown", "2024-04-01") == (1, pytest.approx(1 / (sum(averages) / 4)))
+    assert rate("rolling_12m", "voluntary", "2024-04-01") == (None, None)
+    assert rate("year_to_date", "unknown", "2024-04-01") == (None, None)
     # Employed on 12 February: eleven at the opening, without leaver, who was there until the 10th.
     assert rate("jolts", "total", "2024-02-01") == (2, pytest.approx(2 / 10))
 
 
 def test_a_small_demographic_group_hides_its_whole_dimension(outcome):
-    # Five women, but the men are between five and seven: shown. By department too few, and not a secret.
+    # Three people came or went, so what they are would follow from the month before. Departments are no secret.
     rows = outcome.query(
         "select slice_value, is_suppressed, suppression_reason from marts.headcount_walk where slice_dimension = 'gender' "
         "and month = '2024-02-01' order by 1"
     )
-    assert rows == [("f", False, None), ("m", False, None)]
+    assert rows == [("f", True, "complementary"), ("m", True, "complementary")]
     assert (
         outcome.one("select count(*) from marts.headcount_walk where slice_dimension = 'department' and is_suppressed")
         == 0
@@ -164,11 +165,8 @@ def test_goals(outcome):
         "select owners_eligible, owners_with_goals, goals, completed, attainment_raw, attainment_capped, on_time_rate, "
         "stale_share, aligned_goal_share, aligned_weight_share from marts.goal_attainment where slice_dimension = 'company'"
     )
-    raw = (0.5 + (50 * 0.8 + 200 * 1.3) / 250 + 1) / 3
-    capped = (0.5 + (50 * 0.8 + 200 * 1.0) / 250 + 1) / 3
-    # Due by the end of April: c1, g1 (not done), g2 (on time), g5 (late). Stale: g1. Aligned: c1, g1, g3 through g1.
-    expected = (14, 3, 5, 2, raw, capped, 1 / 4, 1 / 5, 3 / 5, (1 + 50 / 250 + 0) / 3)
-    assert figures == pytest.approx(expected)
+    # Three people have goals: how they do is not shown, whatever it is (the oracle compares these figures).
+    assert figures == (14, 3, *[None] * 8)
 
 
 def test_recognition(outcome):

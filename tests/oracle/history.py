@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import calendar
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
@@ -130,7 +130,6 @@ class History:
         self.settings = settings or settings_of()
         self.made: dict[str, Any] = {}
         # What the warehouse chose to hide beyond small groups; that it is enough has tests of its own.
-        self.hidden: set[tuple[str, ...]] = set()
         self.rows = {name: [dict(row) for row in rows] for name, rows in company.items()}
         for row in self.rows.get("employees", []):
             row["seen"] = day(row.get("effective_on")) or day(row.get("as_of"))
@@ -360,14 +359,6 @@ class History:
         for stint in self.stints:
             found.setdefault(stint.person, []).append(stint)
         return found
-
-    def k_of(self, occasion: str) -> int:
-        """The minimum group of a survey or review cycle."""
-        return self.settings.minimum_groups.get(occasion, self.k)
-
-    def is_hidden(self, kind: str, cell: Iterable[Any], grain: str, part: str = "") -> bool:
-        """Whether a slice (occasion, dimension, value) is hidden, all of it or a part."""
-        return bool({(kind, *cell, "", ""), (kind, *cell, grain, part)} & self.hidden)
 
     @property
     def k(self) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 from tests.oracle import goals, morale, retention
 from tests.oracle.goals import period_of
 from tests.oracle.history import History
-from tests.oracle.marts import Mart, ratio, suppress
+from tests.oracle.marts import Mart, ratio
 
 
 def manager_scorecard(h: History) -> Mart:
@@ -55,7 +55,5 @@ def manager_scorecard(h: History) -> Mart:
             row: dict[str, Any] = {"span": mine.pop("span")}
             for name, figure in mine.items():
                 row |= {name: figure, f"{name}_company": whole[name]}
-            small = row["span"] < h.k
-            suppress(row, small, "below_minimum" if small else None)
             mart[month, value] = row
     return mart

@@ -1,4 +1,7 @@
-"""What the definitions of the marts have in common: cells, protection, and the figures of earlier periods."""
+"""What the definitions of the marts have in common: cells, and the figures of earlier periods.
+
+Nothing is suppressed here: what may be shown is tested by attacks, what is shown has to be right.
+"""
 
 from __future__ import annotations
 
@@ -26,31 +29,6 @@ def median(values: list[float]) -> float | None:
     if not values:
         return None
     return float(values[half]) if len(values) % 2 else (values[half - 1] + values[half]) / 2
-
-
-def hide(mart: Mart, base: dict[Key, int], k: int, group: Callable[[Key], Hashable], shown: Iterable[str] = ()) -> None:
-    """Adds the protection of demographic slices: one small cell hides its whole group; group None is not protected."""
-    smallest: dict[Hashable, int] = {}
-    for key, people in base.items():
-        smallest[group(key)] = min(people, smallest.get(group(key), people))
-    for key, row in mart.items():
-        hidden = group(key) is not None and smallest[group(key)] < k
-        reason = None if not hidden else "below_minimum" if base[key] < k else "complementary"
-        suppress(row, hidden, reason, shown)
-
-
-def suppress(row: dict[str, Any], hidden: bool, reason: str | None, shown: Iterable[str] = ()) -> None:
-    if hidden:
-        for figure in row:
-            if figure not in shown:
-                row[figure] = None
-    row["is_suppressed"], row["suppression_reason"] = hidden, reason
-
-
-def protect(row: dict[str, Any], people: int, k: int, hidden: bool) -> None:
-    """Adds the protection of a row with so many people behind it."""
-    reason = "below_minimum" if people < k else "complementary" if hidden else None
-    suppress(row, reason is not None, reason)
 
 
 def trend(

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from tests.oracle.history import CLASSES, DAY, History, Stint, add_months, last_of, month_of, once
-from tests.oracle.marts import Mart, hide, ratio, trend
+from tests.oracle.marts import Mart, ratio, trend
 
 EXIT_CLASSES = ("total", *CLASSES, "regretted")
 Z = 1.959963984540054
@@ -104,7 +104,8 @@ def headcount_walk(h: History) -> Mart:
     rows = walk(h)
     mine = h.dimensions("headcount_walk")
     mart = {key: {name: row[name] for name in WALK} for key, row in rows.items() if key[1] in mine}
-    hide(mart, {key: _bases(rows)[key] for key in mart}, h.k, _group(h), ["is_complete"])
+    for row in mart.values():
+        row["exits"] = sum(row[f"exits_{name}"] for name in CLASSES)
     trend(mart, "closing", _monthly, _yearly)
     return mart
 
@@ -139,7 +140,6 @@ def turnover(h: History) -> Mart:
                     "is_complete": len(window) == whole and all(h.complete(m) for m in window),
                 }
                 base[key] = min(people[m, dimension, value] for m in window if (m, dimension, value) in rows)
-    hide(mart, base, h.k, _group(h), ["window_months", "is_complete"])
     trend(mart, "rate", _monthly, _yearly)
     return mart
 
@@ -190,7 +190,6 @@ def retention(h: History) -> Mart:
         mart[month, dimension, value] = row
         counts = [row["employed_12m_ago"], row["new_hires_90d"] or None, row["new_hires_365d"] or None]
         base[month, dimension, value] = min([c for c in counts if c is not None], default=h.k)
-    hide(mart, base, h.k, _group(h))
     trend(mart, "retention_rate_12m", _monthly, _yearly)
     return mart
 
@@ -215,7 +214,6 @@ def retention_cohort(h: History) -> Mart:
                 "retained": retained,
                 "retention_rate": ratio(retained, len(seen)),
             }
-    hide(mart, {key: row["observable"] for key, row in mart.items()}, h.k, _group(h))
     return mart
 
 
@@ -267,10 +265,4 @@ def retention_survival(h: History) -> Mart:
                         width = Z * math.sqrt(total) / math.log(curve)
                         row["ci_low"], row["ci_high"] = sorted((curve ** math.exp(width), curve ** math.exp(-width)))
                     mart[dimension, value, exit_class, n] = row
-    hide(
-        mart,
-        {key: row["at_risk"] for key, row in mart.items()},
-        h.k,
-        lambda key: (key[0], *key[2:]) if h.demographic(str(key[0])) else None,
-    )
     return mart

@@ -13,7 +13,7 @@ from scipy.stats import fisher_exact
 
 from tests.oracle.goals import Goals, goals_of, period_of
 from tests.oracle.history import History, add_months, day, flag, number, once
-from tests.oracle.marts import Mart, hide, mean, protect, ratio, trend
+from tests.oracle.marts import Mart, mean, ratio, trend
 from tests.oracle.morale import carried_slices, just_before, nearest_year_before, open_trainings
 
 PERSPECTIVES = ("self", "manager", "peer", "report")
@@ -149,7 +149,6 @@ def rating_distribution(h: History) -> Mart:
         low, high = reviews.scale[key[0]]
         for band in range(half_up(low), half_up(high) + 1):
             row = {"reviewees": bands.count(band), "share": ratio(bands.count(band), len(bands))}
-            protect(row, len(bands), h.k_of(key[0]), h.is_hidden("review", key, "rating"))
             mart[(*key, band)] = row
     trend(mart, "share", reviews.earlier(just_before), reviews.earlier(nearest_year_before))
     return mart
@@ -179,22 +178,9 @@ def rating_gap(h: History) -> Mart:
                     raters.setdefault((cell, r["relationship"]), set()).add(who)
     mart: Mart = {}
     for cell, people in cells.items():
-        enough = {
-            p: sum(p in scores for scores in people.values()) >= h.k_of(cell[0])
-            and len(raters.get((cell, p), ())) >= h.settings.minimum_perspective
-            for p in PERSPECTIVES
-        }
-        shown = {p: enough[p] and not h.is_hidden("review", cell[:3], p, cell[3]) for p in PERSPECTIVES}
-        row: dict[str, Any] = {
-            f"{p}_mean": mean(s[p] for s in people.values() if p in s) if shown[p] else None for p in PERSPECTIVES
-        }
+        row: dict[str, Any] = {f"{p}_mean": mean(s[p] for s in people.values() if p in s) for p in PERSPECTIVES}
         for p in ("self", "peer"):
-            both = [s[p] - s["manager"] for s in people.values() if p in s and "manager" in s]
-            is_hidden = h.is_hidden("review", cell[:3], f"{p}_manager_gap", cell[3])
-            answerable = shown[p] and shown["manager"] and len(both) >= h.k_of(cell[0]) and not is_hidden
-            row[f"{p}_manager_gap"] = mean(both) if answerable else None
-        reason = None if any(shown.values()) else "complementary" if any(enough.values()) else "below_minimum"
-        row |= {"is_suppressed": reason is not None, "suppression_reason": reason}
+            row[f"{p}_manager_gap"] = mean(s[p] - s["manager"] for s in people.values() if p in s and "manager" in s)
         mart[cell] = row
     trend(mart, "self_manager_gap", reviews.earlier(just_before), reviews.earlier(nearest_year_before))
     return mart
@@ -293,7 +279,6 @@ def adverse_impact(h: History) -> Mart:
             ]
             row["reliable"] = min(expected) >= 5
         mart[key] = row
-    hide(mart, {key: row["pool"] for key, row in mart.items()}, h.k, lambda key: key[:3])
     return mart
 
 

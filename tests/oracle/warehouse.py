@@ -7,6 +7,7 @@ null). Building one takes a second, where a whole run takes half a minute; whole
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -19,8 +20,9 @@ import pyarrow as pa
 
 from pipelines import building
 from pipelines.database import connect
+from pipelines.disclosure import ledger
 from pipelines.entities import ENTITIES, SQL_TYPES
-from pipelines.models import earlier_tables, types_of_marts
+from pipelines.models import types_of_marts
 from pipelines.profiles import load_profiles
 from pipelines.pseudonyms import pseudonyms
 from pipelines.runs import clear, last_run
@@ -86,6 +88,18 @@ def compiled(**options: Any) -> tuple[Model, ...]:
     return _compiled(json.dumps(settings_of(**options).dbt_vars(), sort_keys=True))
 
 
+def open_settings(**options: Any) -> Settings:
+    """Settings under which one person is enough for a figure, which the product refuses: every figure can be compared."""
+    everything = {"minimum_group": 1, "minimum_groups": {}, "minimum_perspective": 1, "unanimity": "show"}
+    checked = settings_of(**{name: value for name, value in options.items() if name not in everything})
+    return checked.model_copy(update={**everything, **options})
+
+
+def compiled_open(**options: Any) -> tuple[Model, ...]:
+    """The models under `open_settings`."""
+    return _compiled(json.dumps(open_settings(**options).dbt_vars(), sort_keys=True))
+
+
 class Warehouse:
     """An in-memory build database that companies can be built in, one after the other."""
 
@@ -96,24 +110,32 @@ class Warehouse:
         for schema in {"validated", *(model.schema for model in self.models.values())}:
             self.con.execute(f'create schema build."{schema}"')
         self.con.execute("create schema build.earlier")
+        self._folder = TemporaryDirectory(ignore_cleanup_errors=True)
         self.forget()
 
     def forget(self) -> None:
-        """Readers have nothing yet."""
-        for table, columns in self._earlier.items():
-            typed = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
-            self.con.execute(f"create or replace table build.earlier.{table} ({typed})")
+        """Readers have seen nothing yet."""
+        shutil.rmtree(self.home / ledger.FOLDER, ignore_errors=True)
+        self.remember()
 
     def release(self) -> None:
-        """Readers have what was built last."""
-        for table in self._earlier:
-            self.con.execute(
-                f"create or replace table build.earlier.{table} as select * from {self.models[table].table}"
-            )
+        """Readers see what was built last: the ledger records it, and the next build is made beside it."""
+        number = ledger.next_number(self.home)
+        folder = self.home / ledger.FOLDER / f"{number:06d}"
+        folder.mkdir(parents=True)
+        ledger.write(self.con, "build", folder, number * 1_000_000)
+        self.remember()
+
+    def remember(self) -> None:
+        """Gives the build what the ledger holds."""
+        self.con.execute("use build")
+        types = {name: model.types for name, model in self.models.items() if model.types}
+        ledger.add_to_build(self.con, self.home, KEY.hex().ljust(64, "0")[:64], types)
 
     @property
-    def _earlier(self) -> Mapping[str, Mapping[str, str]]:
-        return earlier_tables({name: model.types for name, model in self.models.items() if model.types})
+    def home(self) -> Path:
+        """Where the ledger is."""
+        return Path(self._folder.name)
 
     def load(self, company: Company) -> None:
         """Makes the source tables of a company."""

@@ -46,7 +46,18 @@ def test_shipped_profiles_are_valid_and_named_after_their_file():
         (("from: Start", "from: Start, constant: x"), "give one of from, join, constant"),
         (("description:", "descriptions:"), "descriptions: Extra inputs are not permitted"),
         (("entity: employees", "entity: employees\nentity: goals"), "'entity' is given twice"),
+        (("entity: employees", "entity: employees\n? [a, b]\n: c"), "not valid YAML"),
+        (("{from: Start,", "{from: Start, from: End,"), "'from' is given twice"),
+        (("{from: Start,", '{from: Start, values: {1: a, "1": b},'), "'1' is given twice"),
+        (("{from: Start,", "{from: Start, values: {Yes: a, yes: b},"), "'yes' is given twice"),
         (("columns:", "columns: ["), "not valid YAML"),
+        (("people_([0-9-]+)", "people_(?=[0-9])([0-9-]+)"), "no regular expression that RE2 takes"),
+        (("people_([0-9-]+)", "people_[0-9-]+"), "has no group"),
+        (("{from: Start,", "{from: Start, pattern: '(a)\\1',"), "invalid escape sequence"),
+        (("columns:", "read: {footer: 'Total('}\ncolumns:"), "missing )"),
+        (("columns:", "read: {names_pattern: 'Q[0-9]+'}\ncolumns:"), "has no group"),
+        (("columns:", "answers: {rest: true, but: ['*']}\ncolumns:"), "no argument for repetition operator"),
+        (("columns:", "answers: {pattern: '(?<=Q)[0-9]'}\ncolumns:"), "no regular expression that RE2 takes"),
         (("{from: Start", "{lookup: desk.start"), "desk.start names no lookup"),
     ],
 )
@@ -56,6 +67,13 @@ def test_invalid_profile_says_what_is_wrong_and_where(change, says, tmp_path):
     assert "acme.yml" in str(error.value)
     assert says in str(error.value)
     assert error.value.exit_code == 2
+
+
+def test_two_profiles_of_one_name_are_refused(tmp_path):
+    (tmp_path / "a.yml").write_text(VALID)
+    (tmp_path / "b.yml").write_text(VALID.replace("Staff No", "Number"))
+    with pytest.raises(UserError, match=r"b\.yml: a\.yml is named acme_people, too"):
+        load_profiles(tmp_path)
 
 
 def test_keys_that_yaml_takes_for_booleans_and_numbers_stay_text(tmp_path):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic import SecretStr
 
-from pipelines import pseudonyms
-from pipelines.errors import UserError
+from pipelines import pseudonyms, reporting
+from pipelines.errors import EXIT_BLOCKED, EXIT_FAILED, UserError
 from pipelines.fingerprint import fingerprint
 from pipelines.settings import DBT_PROJECT, load_settings
 
@@ -27,7 +27,12 @@ def test_options_win_over_environment_and_that_over_the_file(tmp_path, monkeypat
     ("name", "value", "says"),
     [
         ("PERFWH_MINIMUM_GROUP", "none", "minimum_group"),
-        ("PERFWH_MINIMUM_GROUP", "0", "greater than or equal to 1"),
+        ("PERFWH_MINIMUM_GROUP", "0", "greater than or equal to 2"),
+        ("PERFWH_MINIMUM_GROUP", "1", "greater than or equal to 2"),
+        ("PERFWH_MINIMUM_PERSPECTIVE", "1", "greater than or equal to 2"),
+        ("PERFWH_MINIMUM_GROUPS", '{"pulse": 1}', "minimum_groups.pulse: .*greater than or equal to 2"),
+        ("PERFWH_MINIMUM_GROUPS", '{"pulse": 4}', "pulse: 4 is smaller than minimum_group"),
+        ("PERFWH_UNPACKING", '{"gigabytes": 4}', "unpacking.gigabytes"),
         ("PERFWH_OBSERVED_TO", "31.12.2024", "observed_to"),
         ("PERFWH_DIMENSIONS", '{"turnover": ["team"]}', "team is no dimension"),
     ],
@@ -39,11 +44,34 @@ def test_a_setting_that_cannot_be_used_is_named(monkeypatch, name, value, says):
     assert error.value.exit_code == 2
 
 
+def test_a_small_minimum_group_is_stated_in_every_summary(tmp_path, capsys):
+    assert load_settings().cautions == []
+    settings = load_settings(warehouse=tmp_path / "warehouse", landing=tmp_path, minimum_group=3)
+    found = reporting.status(settings)
+    assert found["cautions"] == settings.cautions
+    reporting.print_status(found)
+    assert "The minimum group is 3, below the recommended 5" in capsys.readouterr().out
+    for code in (EXIT_FAILED, EXIT_BLOCKED):
+        reporting.print_summary(settings, "0" * 8, code)
+        assert "The minimum group is 3, below the recommended 5" in capsys.readouterr().out
+
+
+def test_a_configuration_file_with_a_key_twice_is_refused(tmp_path, monkeypatch):
+    file = tmp_path / "perfwh.toml"
+    file.write_text("minimum_group = 5\nminimum_group = 2\n")
+    monkeypatch.setenv("PERFWH_CONFIG", str(file))
+    with pytest.raises(UserError, match="not valid TOML"):
+        load_settings()
+
+
 def test_dbt_defaults_are_those_of_the_settings():
     import yaml
 
     project = yaml.safe_load((DBT_PROJECT / "dbt_project.yml").read_text())
-    assert project["vars"] == load_settings().dbt_vars()
+    # What the figures of a mart rest on is no setting.
+    assert {
+        name: value for name, value in project["vars"].items() if name != "disclosure"
+    } == load_settings().dbt_vars()
 
 
 def test_secrets_are_masked():
