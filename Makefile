@@ -6,7 +6,7 @@ export DO_NOT_TRACK := 1
 LANDING ?= sample
 WAREHOUSE ?= warehouse
 
-.PHONY: run test test-pages test-oracle test-mutants test-faults setup dev check bench bench-protection loss lock pictures clean help
+.PHONY: run test test-pages test-oracle test-mutants test-faults setup dev check bench ladder test-disclosure lock pictures clean help
 
 run: setup sample ## Publish the marts of the sample company (or of LANDING=folder)
 	@$(BIN)/perfwh run --landing $(LANDING) --warehouse $(WAREHOUSE)
@@ -49,11 +49,11 @@ check: setup ## Format, lint, types, SQL, definitions, then the tests
 bench: setup ## Measure each stage at 20,000 people × 36 months, beside one hand-written SQL script
 	@$(BIN)/python scripts/bench.py
 
-bench-protection: setup ## What hiding small groups takes of a run: 20,000 people × 12 surveys × 8 dimensions × 12 drivers
-	@$(BIN)/python scripts/bench_protection.py
+test-disclosure: setup ## 200 random histories of deliveries, attacked by brute force (40 minutes)
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.disclosure.histories --seeds 200
 
-loss: setup ## What hiding small groups costs, beside the best choice there is
-	@$(BIN)/python scripts/loss.py --tables 200
+ladder: setup ## Whole runs on companies of 60 to 1,200 people: whether they end, and how much of the marts they show
+	@$(BIN)/python scripts/ladder.py
 
 lock: setup ## Pin the dependencies anew
 	@bash scripts/lock.sh
