@@ -83,14 +83,17 @@ def test_sources_with_a_calendar_are_fresh_as_long_as_it_says(monkeypatch):
     assert partitions.freshness("goals") is None
 
 
-def test_the_definitions_load_within_five_seconds_without_data_or_warnings(tmp_path):
+def test_the_definitions_load_in_less_time_than_their_libraries_without_data_or_warnings(tmp_path):
+    """Some five seconds on a usual machine. A limit in seconds failed on slow ones, so the libraries are the measure."""
     from pipelines.models import manifest_path
 
     manifest_path()
     script = (
         "import time, warnings; warnings.simplefilter('error', UserWarning)\n"
+        "import dagster, dagster_dbt, duckdb, pandas\n"
+        "libraries = time.process_time()\n"
         "from pipelines.definitions import defs\n"
-        "defs().resolve_job_def('warehouse'); print(time.process_time())"
+        "defs().resolve_job_def('warehouse'); print(libraries, time.process_time() - libraries)"
     )
     done = subprocess.run(
         [sys.executable, "-c", script],
@@ -99,7 +102,8 @@ def test_the_definitions_load_within_five_seconds_without_data_or_warnings(tmp_p
         check=True,
         env={**os.environ, "PERFWH_LANDING": str(tmp_path / "none")},
     )
-    assert float(done.stdout) < 5
+    libraries, ours = (float(seconds) for seconds in done.stdout.split())
+    assert ours < libraries
     assert "Warning" not in done.stderr
 
 
