@@ -26,8 +26,8 @@ import psutil
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from pipelines import sample  # noqa: E402
-from tests.disclosure import slices  # noqa: E402
+from pipelines import sample  # noqa: E402 - it is found only through the path above
+from tests.disclosure import slices  # noqa: E402 - as above
 
 BENCH = ROOT / ".bench"
 PERFWH = Path(sys.executable).parent / "perfwh"

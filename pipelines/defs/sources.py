@@ -221,7 +221,7 @@ def person_pseudonyms(context: dg.AssetExecutionContext) -> dg.MaterializeResult
             kinds={"duckdb"},
             tags={"data_class": "aggregate"} if table in ledger.MARTS else PERSON,
             automation_condition=FOLLOWS,
-            description=f"{table} of the ledger: what readers were ever shown changes by nobody or by many people.",
+            description=f"{table} of the ledger of everything that readers were ever shown.",
         )
         for table in ("ledger_key", *(f"ledger_{name}" for name in ledger.TABLES), *ledger.MARTS)
     ],

@@ -50,7 +50,7 @@ class Rules:
         suppresses_unanimity: whether cells in which all did the same are suppressed.
         dimensions: of each mart, in the order of their use.
         budget: columns that the search may look at for one part of an occasion.
-        observed_to: last day of which the exports speak; None where nobody is employed.
+        observed_to: last day of which the exports speak; None where no stints of employment are known.
     """
 
     k: int
@@ -84,7 +84,7 @@ class Loaded:
     Attributes:
         kind, name: of the occasion.
         people: ids, in the order of the arrays.
-        named: of each person, whether the id is that of somebody known, or of a sheet that nobody has signed.
+        named: of each person, whether the id names a known person; false for the id of an anonymous sheet.
         parts: names, sorted.
         content: people × parts, what they contributed; -1 for nothing.
         category: people × parts; -1 for nothing.
@@ -448,7 +448,7 @@ def occasion_of(loaded: Loaded, figures: Sequence[Figure], people: int | None = 
     for number, part in enumerate(loaded.parts):
         answered[part] = np.pad(loaded.content[:, number] >= 0, (0, room))
         if (loaded.category[:, number] >= 0).any():
-            # Who is of no category is like nobody else.
+            # A person without a category has one of their own, so a group with them is not homogeneous.
             alone = np.arange(count) + 1_000_000
             mine = np.where(loaded.category[:, number] >= 0, loaded.category[:, number], -alone)
             category[part] = np.pad(mine, (0, room), constant_values=-1)
@@ -476,7 +476,7 @@ def occasion_of(loaded: Loaded, figures: Sequence[Figure], people: int | None = 
 def _with_goals_weighted(slices: Sequence[tuple[str, str]], members: sparse.csr_array, goals: Ints) -> sparse.csr_array:
     """A goal of the company sums goals, a slice people: with several goals these are two contributions of a person.
 
-    A weight that nobody can guess makes both one column; what is zero in both stays zero in the column.
+    Both become one column with weights that cannot be guessed: a combination is zero there only if it is zero in both.
 
     Args:
         slices, members: of the occasion.

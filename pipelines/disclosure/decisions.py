@@ -170,7 +170,7 @@ class _Run:
 
 
 def settings_digest(figures: Sequence[Figure], k: int, raters: int) -> str:
-    """Changes with the settings under which a decision may be made anew: the minimum groups and the slices."""
+    """Digest of the settings that reopen a settled occasion when they change: the minimum groups and the slices."""
     dimensions = sorted({(figure.name.partition(":")[0], figure.dimensions) for figure in figures})
     return hashlib.blake2b(repr([k, raters, dimensions]).encode(), digest_size=8).hexdigest()
 

@@ -160,7 +160,7 @@ def read(con: duckdb.DuckDBPyConnection, relations: Mapping[str, duckdb.DuckDBPy
         con: the connection that the relations belong to.
         relations: the tables of the ledger, as `ledger_<table>`.
     """
-    # DuckDB finds relations by the names of variables.
+    # DuckDB finds relations by the names of variables, which are unused for the linter.
     heads = relations["ledger_states"]  # noqa: F841 - as above
     slices = relations["ledger_slices"]  # noqa: F841 - as above
     rows = relations["ledger_rows"]  # noqa: F841 - as above

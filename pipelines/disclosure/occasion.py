@@ -366,7 +366,7 @@ class Decider:
         dimension = np.array(occasion.slice_dimension, dtype=object)
         count = len(dimension)
         sizes = {use: occasion.sizes(occasion.weight(use)) for use in accepted}
-        # Where nobody of a slice has contributed to a part, the part is no hindrance.
+        # A part without contributions in a slice does not restrict the slice.
         safe = {use: accepted[use] | (sizes[use] == 0) for use in accepted}
         singles = {figure.uses[0][0]: figure for figure in figures if len(figure.uses) == 1 and figure.uses[0][1] == ""}
         withheld = {name: slices.copy() for name, slices in alike.items()}
@@ -397,7 +397,7 @@ class Decider:
             if hidden.any():
                 shown = self._not_following(figure, shown & ~hidden, hidden)
             names = np.where(shown, NEW, np.where(is_small, BELOW_MINIMUM, COMPLEMENTARY)).astype(object)
-            # Of nobody there is nothing to decide.
+            # A cell without people needs no decision.
             names[~in_dimensions | (people == 0)] = ""
             states[figure.name] = names.tolist()
         return states

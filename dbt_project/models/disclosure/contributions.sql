@@ -236,7 +236,7 @@ trainings as (
 
 ),
 
--- Why somebody left. The block is the month, by which windows are told apart.
+-- The reason of each exit. The month is part of the content, so that windows of different months stay apart.
 exits as (
 
     select

@@ -163,7 +163,7 @@ final as (
         greatest(opening, opening + step + exits_on_closing_day) as people_in_base,
         -- And an upper bound: everybody with a day of the month in the slice.
         opening + hires + rehires + transfers_in as people_in_month,
-        -- The smallest headcount of the month that is not nobody.
+        -- The smallest headcount of the month above zero.
         least(
             nullif(opening, 0), nullif(opening + step, 0), nullif(opening + step + exits_on_closing_day, 0)
         ) as smallest_headcount
